@@ -1,0 +1,57 @@
+# Generated from nbs/62_reproduction.ipynb; edit the notebook, then run make export.
+from difcon.project import InputError
+from difcon.project import repository
+from difcon.reproduction import read_profile, reproduce
+from pathlib import Path
+import ast
+import contextlib
+import io
+import nbformat
+import tempfile
+
+
+def small_repository(folder, last="1 / divisor"):
+    "Two notebooks with one parameter each, and a profile."
+    root = Path(folder)
+    (root / "nbs").mkdir()
+    (root / "profiles.yaml").write_text("smoke:\n  every: {divisor: 0, unused: 1}\n  01_second: {divisor: 0}\n")
+    for name, source in (("00_first", "print(divisor)"), ("01_second", last)):
+        cells = [nbformat.v4.new_code_cell("divisor = 1", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(source)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), root / "nbs" / f"{name}.ipynb")
+    return root
+
+
+def test_a_failing_notebook_is_named():
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as printed:
+        first, second = reproduce(small_repository(folder), "smoke")
+        executed = nbformat.read(Path(folder) / "runs/smoke/00_first.ipynb", as_version=4)
+        times = (Path(folder) / "runs/smoke/times.csv").read_text().splitlines()
+    assert first.error is None and any(cell.get("outputs", [{}])[0].get("text") == "0\n" for cell in executed.cells if cell.get("outputs"))
+    assert "01_second.ipynb, cell" in second.error and "ZeroDivisionError" in second.error
+    assert "[2/2] 01_second FAILED" in printed.getvalue() and len(times) == 3
+
+
+def test_a_wrong_profile_is_named():
+    with tempfile.TemporaryDirectory() as folder:
+        root = small_repository(folder)
+        for profile, text, word in (("huge", "smoke: {}", "huge"), ("smoke", "smoke: {07_none: {a: 1}}", "07_none")):
+            (root / "profiles.yaml").write_text(text)
+            try:
+                read_profile(root, profile)
+            except InputError as error:
+                assert word in str(error)
+            else:
+                raise AssertionError("a wrong profile was accepted")
+
+
+def test_profiles_and_notebooks_agree():
+    import papermill
+
+    for profile in ("smoke", "quick", "full"):
+        own = read_profile(repository(), profile)
+        for stem, given in own.items():
+            known = papermill.inspect_notebook(str(repository() / "nbs" / f"{stem}.ipynb"))
+            everywhere = {"run", "figures", "seed"}
+            assert set(given) - everywhere <= set(known), f"{profile}: {stem} has no parameter {set(given) - set(known)}"
+            for name in set(given) & set(known) if profile == "quick" else ():
+                assert ast.literal_eval(known[name]["default"]) == given[name], f"{stem}: {name} differs from the quick profile"
