@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['loaded_names', 'defined_names', 'imported_names', 'TestCollector', 'is_python', 'test_file_source', 'export_tests',
-           'remove_stale', 'export', 'generated_files', 'out_of_step', 'without_noise', 'clean', 'refresh', 'main']
+           'remove_stale', 'export', 'generated_files', 'out_of_step', 'without_noise', 'clean', 'refresh_notebooks',
+           'refresh_weights', 'with_table', 'refresh', 'report_differences', 'main']
 
 # %% ../nbs/64_development.ipynb #5398fff0
 import argparse
@@ -205,8 +206,8 @@ def clean(
     with replacing(destination or path) as temporary:
         temporary.write_text(nbformat.writes(notebook), encoding="utf-8")
 
-# %% ../nbs/64_development.ipynb #adc80719
-def refresh(
+# %% ../nbs/64_development.ipynb #60d9615f
+def refresh_notebooks(
     root: Path,  # the repository, after `make paper PROFILE=quick`
 ) -> None:
     "Put the executed notebooks of the quick run in the place of the committed ones."
@@ -216,7 +217,48 @@ def refresh(
             raise InputError(f"{executed} is missing: run make paper first")
         clean(executed, path)
 
-# %% ../nbs/64_development.ipynb #e6893c18
+# %% ../nbs/64_development.ipynb #b704a747
+def refresh_weights(
+    root: Path,  # the repository, after `make paper PROFILE=quick`
+) -> None:
+    "Put the contrastive network of the quick run, with its card, into the package."
+    for suffix in (".safetensors", ".json"):
+        with replacing(root / "difcon" / "weights" / f"difcon{suffix}") as temporary:
+            shutil.copyfile(root / "runs" / "quick" / "weights" / f"difcon{suffix}", temporary)
+
+# %% ../nbs/64_development.ipynb #22e18241
+def with_table(
+    readme: str,  # a text with a place marked <!-- NAME --> ... <!-- end of NAME -->
+    name: str,  # of the table
+    table: str,  # markdown
+) -> str:  # the text with the table in its place
+    "Put a table in its place in README.md."
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    if begin not in readme or end not in readme:
+        raise InputError(f"README.md has no place {begin} ... {end}")
+    return f"{readme.partition(begin)[0]}{begin}\n{table.strip()}\n{end}{readme.partition(end)[2]}"
+
+# %% ../nbs/64_development.ipynb #6e05bcfd
+def refresh(
+    root: Path,  # the repository, after `make paper PROFILE=quick`
+) -> None:
+    "Bring notebooks, weights and README.md to the state of the quick run."
+    refresh_notebooks(root)
+    refresh_weights(root)
+    table = (root / "figures" / "tables" / "results.md").read_text(encoding="utf-8")
+    readme = with_table((root / "README.md").read_text(encoding="utf-8"), "results", table)
+    with replacing(root / "README.md") as temporary:
+        temporary.write_text(readme, encoding="utf-8")
+
+# %% ../nbs/64_development.ipynb #a0d9d633
+def report_differences(
+    differences: list[str],  # of out_of_step
+) -> int:  # exit code
+    "Say what is out of step."
+    print("\n".join([*differences, "run make export and commit what it changes"] if differences else ["in step"]))
+    return 1 if differences else 0
+
+# %% ../nbs/64_development.ipynb #49cdc89f
 def main(
     arguments: list[str] | None = None,  # default: the command line's
 ) -> int:  # exit code
@@ -225,14 +267,14 @@ def main(
     parser.add_argument("action", choices=["export", "check", "refresh", "clean"])
     parser.add_argument("notebooks", nargs="*", type=Path, help="for clean")
     given = parser.parse_args(arguments)
-    for path in given.notebooks if given.action == "clean" else []:
-        clean(path)
-    if given.action != "check":
-        {"export": export, "refresh": refresh, "clean": lambda root: None}[given.action](repository())
-        return 0
-    differences = out_of_step(repository())
-    print("\n".join([*differences, "run make export and commit what it changes"]) if differences else "in step")
-    return 1 if differences else 0
+    if given.action == "check":
+        return report_differences(out_of_step(repository()))
+    if given.action == "clean":
+        for path in given.notebooks:
+            clean(path)
+    else:
+        {"export": export, "refresh": refresh}[given.action](repository())
+    return 0
 
 # %% ../nbs/64_development.ipynb #94ed2a1d
 if __name__ == "__main__" and "__file__" in globals():  # not in a notebook

@@ -1,5 +1,6 @@
 # Generated from nbs/64_development.ipynb; edit the notebook, then run make export.
-from difcon.development import defined_names, export, imported_names, loaded_names, out_of_step
+from difcon.development import defined_names, export, imported_names, loaded_names, out_of_step, with_table
+from difcon.project import InputError
 from difcon.project import repository
 from pathlib import Path
 import shutil
@@ -40,3 +41,13 @@ def test_check_finds_what_is_out_of_step():
         assert out_of_step(root) == ["tests/test_extra.py: no notebook makes it", "difcon/double.py: differs from its notebook"]
         (root / "tests/test_double.py").unlink()
         assert "tests/test_double.py: missing" in out_of_step(root)
+
+
+def test_a_table_finds_its_place():
+    assert with_table("a\n<!-- t -->\nold\n<!-- end of t -->\nb", "t", "new\n") == "a\n<!-- t -->\nnew\n<!-- end of t -->\nb"
+    try:
+        with_table("nothing here", "t", "new")
+    except InputError as error:
+        assert "<!-- t -->" in str(error)
+    else:
+        raise AssertionError("a table without a place was taken")

@@ -17,7 +17,8 @@ def small_repository(folder, last="1 / divisor"):
     (root / "profiles.yaml").write_text("smoke:\n  every: {divisor: 0, unused: 1}\n  01_second: {divisor: 0}\n")
     for name, source in (("00_first", "print(divisor)"), ("01_second", last)):
         cells = [nbformat.v4.new_code_cell("divisor = 1", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(source)]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), root / "nbs" / f"{name}.ipynb")
+        metadata = {"kernelspec": {"name": "python3", "display_name": "python3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "nbs" / f"{name}.ipynb")
     return root
 
 

@@ -1,0 +1,93 @@
+# Generated from nbs/60_evaluation.ipynb; edit the notebook, then run make export.
+from difcon.evaluation import MODELS, Score, TASKS, bootstrap_interval, confusion, majority_class, results_table, scores, tidy_table, true_classes
+from difcon.project import InputError
+from difcon.symmetry import CRYSTAL_SYSTEMS
+import numpy as np
+import pytest
+
+
+def test_classes_follow_from_the_space_group():
+    classes = true_classes(np.arange(1, 231))
+    assert [len(set(classes[task].tolist())) for task in TASKS] == [7, 101, 230]
+    assert CRYSTAL_SYSTEMS[true_classes([14])["crystal_system"][0]] == "monoclinic"
+    with pytest.raises(InputError, match="0 to 225"):
+        true_classes([0, 225])
+
+
+def test_interval_agrees_with_the_binomial():
+    correct = np.random.default_rng(1).random(2000) < 0.3
+    rate = correct.mean()
+    half = 1.96 * np.sqrt(rate * (1 - rate) / correct.size)
+    low, high = bootstrap_interval(correct)
+    assert abs(low - (rate - half)) < 0.002 and abs(high - (rate + half)) < 0.002
+    assert (low, high) == bootstrap_interval(correct, seed=0) != bootstrap_interval(correct, seed=1)
+    assert bootstrap_interval(correct[::-1]) == (low, high)
+
+
+def test_interval_of_crystals():
+    correct = np.random.default_rng(2).random(500) < 0.6
+    crystals = np.repeat(np.arange(500), 4)
+    one, four = bootstrap_interval(correct), bootstrap_interval(np.repeat(correct, 4), crystals)
+    assert np.allclose(one, four, atol=1e-12)
+    naive = bootstrap_interval(np.repeat(correct, 4))
+    assert 1.8 < (four[1] - four[0]) / (naive[1] - naive[0]) < 2.2
+
+
+def test_interval_at_the_edges():
+    assert bootstrap_interval(np.ones(7)) == (1.0, 1.0)
+    assert bootstrap_interval(np.zeros(7)) == (0.0, 0.0)
+    assert np.isnan(bootstrap_interval(np.zeros(0))).all()
+
+
+def test_interval_agrees_with_a_plain_bootstrap():
+    generator = np.random.default_rng(3)
+    crystals = np.sort(generator.integers(0, 60, 150))
+    correct = generator.random(60)[crystals] < 0.5
+    members = [correct[crystals == crystal] for crystal in np.unique(crystals)]
+    means = [np.concatenate([members[i] for i in generator.integers(0, len(members), len(members))]).mean() for _ in range(3000)]
+    assert np.allclose(bootstrap_interval(correct, crystals), np.quantile(means, [0.025, 0.975]), atol=0.02)
+
+
+def test_scores_of_predictions_made_by_hand():
+    space_groups = np.array([1, 2, 14, 14, 62, 225, 225, 225])
+    guess = {"crystal_system": np.array([0, 0, 1, 1, 2, 6, -1, 2]), "space_group": space_groups - 1}
+    system, group = scores("HAND", "experimental", guess, space_groups)
+    assert (system.task, system.accuracy, system.patterns) == ("crystal_system", 75.0, 8)
+    assert (group.accuracy, group.low, group.high) == (100.0, 100.0, 100.0)
+    assert system.low < 75 < system.high and str(group) == "100.0 (100.0–100.0)"
+    with pytest.raises(InputError, match="1 predictions for 8 patterns"):
+        scores("HAND", "experimental", {"crystal_system": np.array([0])}, space_groups)
+
+
+def test_table_of_results():
+    found = [Score("DIFCON", "invariance", task, 10, 50.0, 20.0, 80.0) for task in TASKS]
+    found += [Score("HAND", "equivariance", "crystal_system", 4, 25.0, 0.0, 75.0)]
+    table = results_table(found, {"experimental": "no data: set DIFCON_DATA"})
+    rows = {(row["model"], row["numbers of"]): row for row in table.to_dict("records")}
+    assert len(table) == len(MODELS) + 5 and len(table.columns) == 2 + 4 * 3
+    assert rows["DIFCON", "this run"]["invariance SG"] == "50.0 (20.0–80.0)"
+    assert rows["DIFCON", "this run"]["invariance patterns"] == "10"
+    assert rows["DIFCON", "this run"]["experimental patterns"] == "no data: set DIFCON_DATA"
+    assert rows["DIFCON", "the paper"]["experimental CS"] == "74"
+    assert rows["HAND", "this run"]["equivariance EG"] == rows["NTREOR", "the paper"]["experimental EG"] == "–"
+    assert rows["HAND", "the paper"]["equivariance patterns"] == "20000"
+
+
+def test_tidy_rows():
+    row = tidy_table([Score("CNNaug", "invariance", "space_group", 3, 33.3333, 0.0, 100.0)]).to_dict("records")[0]
+    assert row["accuracy"] == 33.33 and row["paper"] == 28 and row["patterns"] == 3
+
+
+def test_majority_class_is_the_most_frequent():
+    guess = majority_class(np.array([14, 14, 62, 225, 2]), 3)
+    assert guess["space_group"].tolist() == [13, 13, 13] and guess["crystal_system"].tolist() == [1, 1, 1]
+
+
+def test_confusion_counts():
+    generator = np.random.default_rng(0)
+    true, predicted = generator.integers(0, 7, (2, 500))
+    counts = confusion(true, predicted)
+    assert (counts.sum(axis=1) == np.bincount(true, minlength=7)).all()
+    assert (counts.sum(axis=0) == np.bincount(predicted, minlength=7)).all()
+    assert np.trace(counts) == (true == predicted).sum()
+    assert counts[3, 5] == ((true == 3) & (predicted == 5)).sum()
