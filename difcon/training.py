@@ -540,7 +540,7 @@ def write_history(
         writer.writeheader()
         writer.writerows(history)
 
-# %% ../nbs/40_training.ipynb #c778c0da
+# %% ../nbs/40_training.ipynb #8e0372ac
 def fit(
     table: PeakTable,  # all crystals
     is_test: np.ndarray,  # (S,) which are held out
@@ -563,7 +563,7 @@ def fit(
         steps = RemainingSteps(lambda: trainer.global_step, settings.steps_per_check)
         context = "spawn" if workers else None
         batches = DataLoader(stream, batch_size=None, sampler=steps, num_workers=workers, multiprocessing_context=context,
-                             persistent_workers=False, pin_memory=torch.cuda.is_available())
+                             persistent_workers=workers > 0, pin_memory=torch.cuda.is_available())
         trainer.fit(module, batches, ckpt_path=last if last.is_file() else None, weights_only=True)
     best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     module.network.cpu().load_state_dict({name.removeprefix("network."): value for name, value in best.items()})

@@ -1,9 +1,12 @@
 # Generated from nbs/60_evaluation.ipynb; edit the notebook, then run make export.
-from difcon.evaluation import MODELS, Score, TASKS, bootstrap_interval, confusion, majority_class, results_table, scores, tidy_table, true_classes
+from difcon.evaluation import LIBRARY_PARTS, MODELS, Score, TASKS, bootstrap_interval, confusion, credit_trigonal, evenly_spread, indexed_system, library_matches, library_parts, library_table, majority_class, network_cards, results_table, scores, tidy_table, true_classes
 from difcon.project import InputError
 from difcon.symmetry import CRYSTAL_SYSTEMS
+from pathlib import Path
 import numpy as np
+import pyarrow
 import pytest
+import tempfile
 
 
 def test_classes_follow_from_the_space_group():
@@ -26,8 +29,8 @@ def test_interval_agrees_with_the_binomial():
 
 def test_interval_of_crystals():
     correct = np.random.default_rng(2).random(500) < 0.6
-    crystals = np.repeat(np.arange(500), 4)
-    one, four = bootstrap_interval(correct), bootstrap_interval(np.repeat(correct, 4), crystals)
+    owners = np.repeat(np.arange(500), 4)
+    one, four = bootstrap_interval(correct), bootstrap_interval(np.repeat(correct, 4), owners)
     assert np.allclose(one, four, atol=1e-12)
     naive = bootstrap_interval(np.repeat(correct, 4))
     assert 1.8 < (four[1] - four[0]) / (naive[1] - naive[0]) < 2.2
@@ -41,11 +44,11 @@ def test_interval_at_the_edges():
 
 def test_interval_agrees_with_a_plain_bootstrap():
     generator = np.random.default_rng(3)
-    crystals = np.sort(generator.integers(0, 60, 150))
-    correct = generator.random(60)[crystals] < 0.5
-    members = [correct[crystals == crystal] for crystal in np.unique(crystals)]
-    means = [np.concatenate([members[i] for i in generator.integers(0, len(members), len(members))]).mean() for _ in range(3000)]
-    assert np.allclose(bootstrap_interval(correct, crystals), np.quantile(means, [0.025, 0.975]), atol=0.02)
+    owners = np.sort(generator.integers(0, 60, 150))
+    correct = generator.random(60)[owners] < 0.5
+    groups = [correct[owners == owner] for owner in np.unique(owners)]
+    means = [np.concatenate([groups[i] for i in generator.integers(0, len(groups), len(groups))]).mean() for _ in range(3000)]
+    assert np.allclose(bootstrap_interval(correct, owners), np.quantile(means, [0.025, 0.975]), atol=0.02)
 
 
 def test_scores_of_predictions_made_by_hand():
@@ -91,3 +94,49 @@ def test_confusion_counts():
     assert (counts.sum(axis=0) == np.bincount(predicted, minlength=7)).all()
     assert np.trace(counts) == (true == predicted).sum()
     assert counts[3, 5] == ((true == 3) & (predicted == 5)).sum()
+
+
+def test_absent_weights_name_notebook_40():
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(InputError, match="cnn_static.safetensors.*40_training"):
+        network_cards(folder)
+
+
+def test_places_are_evenly_spread():
+    for count, limit in ((576, 60), (10, 9), (10, 10), (3, 100)):
+        places = evenly_spread(count, limit, seed=4)
+        assert len(places) == len(np.unique(places)) == min(count, limit) and 0 <= places[0] and places[-1] < count
+        assert np.diff(places).max() - np.diff(places).min() <= 1
+    assert (evenly_spread(576, 60, 4) != evenly_spread(576, 60, 5)).any()
+
+
+def test_cubic_lines_are_indexed():
+    lines = 2 * np.degrees(np.arcsin(1.5418 / 2 / 5.64 * np.sqrt([3, 4, 8, 11, 12, 16, 19, 20, 24, 27, 32, 35, 36, 40, 43, 44])))
+    assert CRYSTAL_SYSTEMS[indexed_system(lines)] == "cubic"
+    assert indexed_system(lines[:3]) == -1
+
+
+def test_hexagonal_cells_of_trigonal_crystals():
+    assert credit_trigonal(np.array([5, 5, 6, -1]), np.array([4, 5, 4, 4])).tolist() == [4, 5, 6, -1]
+
+
+def test_membership_of_the_library():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "set.parquet"
+        rows = {"id": ["a", "b", "c", "d"], "amcsd_same_score": [0.9, 0.6, 0.1, None]}
+        pyarrow.parquet.write_table(pyarrow.table(rows), path)
+        matches = library_matches(path, ["d", "c", "b", "a", "e"])
+        assert np.isnan(matches[[0, 4]]).all() and matches[1:4].tolist() == [0.1, 0.6, 0.9]
+        pyarrow.parquet.write_table(pyarrow.table({"id": ["a"]}), path)
+        assert library_matches(path, ["a"]) is None
+    parts = library_parts(matches)
+    assert [parts[name].sum() for name in LIBRARY_PARTS] == [5, 1, 1]
+
+
+def test_table_by_library():
+    space_groups = np.array([14, 14, 62, 225])
+    guess = {task: classes.copy() for task, classes in true_classes(space_groups).items()}
+    guess["space_group"][3] = 0
+    parts = {"all": np.ones(4, bool), "out of library": np.arange(4) == 3}
+    row = library_table({"DIFCON": guess}, space_groups, parts).to_dict("records")[0]
+    assert row["all CS"] == "100.0 (100.0–100.0)" and row["all SG"].startswith("75.0") and row["all patterns"] == 4
+    assert row["out of library SG"] == "0.0 (0.0–0.0)" and row["out of library patterns"] == 1

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['pattern_cropping']
 
-# %% ../../nbs/18_pattern_cropping.ipynb #eab07c50
+# %% ../../nbs/18_pattern_cropping.ipynb #fdd5df3d
 import numpy as np
 from numba.extending import register_jitable
 
-from .binning import BIN_WIDTH, two_theta_grid
+from .binning import BIN_WIDTH
 
-# %% ../../nbs/18_pattern_cropping.ipynb #6bf99998
+# %% ../../nbs/18_pattern_cropping.ipynb #29d0827b
 @register_jitable
 def pattern_cropping(
     pattern,  # (…, 12000)
@@ -19,5 +19,10 @@ def pattern_cropping(
     high,  # highest angle that is kept, degrees
 ):  # (…, 12000), a new array
     "Zeros where the centre of a bin lies outside of low ≤ 2θ ≤ high (Table 1, cropping and padding)."
-    centres = BIN_WIDTH * (np.arange(pattern.shape[-1]) + 0.5)
-    return np.where((centres >= low) & (centres <= high), pattern, np.zeros_like(pattern))
+    bins = pattern.shape[-1]
+    first = min(max(int(np.ceil(low / BIN_WIDTH - 0.5)), 0), bins)
+    last = min(max(int(np.floor(high / BIN_WIDTH - 0.5)) + 1, first), bins)
+    cropped = pattern * np.float32(1)  # a copy, of an array or a tensor, that keeps its precision
+    cropped[..., :first] = 0
+    cropped[..., last:] = 0
+    return cropped

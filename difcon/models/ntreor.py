@@ -415,7 +415,7 @@ def trial_forms(
     indices = [hkl for hkl in np.ndindex(in_plane + 1, in_plane + 1, along + 1) if 0 < sum(hkl) <= index_sum]
     return np.unique([form.py_func(system, *hkl) for hkl in indices], axis=0).astype(np.float64)
 
-# %% ../../nbs/30_ntreor.ipynb #81ee9f5a
+# %% ../../nbs/30_ntreor.ipynb #722a6d7e
 @dataclass(frozen=True)
 class Search:
     "The limits of a search; the published values where there are any."
@@ -423,13 +423,20 @@ class Search:
     lines: int = 20  # the first lines, at most 20
     tolerance: float = 0.0004  # in sin²θ
     tolerance_angle: float = 0.06  # in 2θ, degrees; the smaller tolerance counts
-    least_merit: float = 10.0  # M20 to be accepted
-    sure_merit: float = 20.0  # M20 from which no further pass follows
+    least_merit: float = 10.0  # M20 to be accepted; more for fewer lines, see `scale`
+    sure_merit: float = 20.0  # M20 from which no further pass follows; likewise
     unindexed: int = 1  # lines, none when there are fewer than ten
     tie: float = 0.5  # cells above this share of the largest M20 count as equally good
     resolution: float = 0.001  # degrees 2θ; discrepancies below it are not believed
     edge: float = 25.0  # Å; 35 when the largest d exceeds 10 Å
     volume: float = 2000.0  # Å³; 4 000 when the largest d exceeds 10 Å
+
+    def scale(
+        self,
+        lines: int,  # how many are used
+    ) -> float:
+        "What the required M20 is multiplied by for fewer lines than 20: (20 / lines)²."
+        return (20 / lines) ** 2
 
 # %% ../../nbs/30_ntreor.ipynb #222c74fe
 def observed_lines(
@@ -451,7 +458,7 @@ def choices_of_indices(
     forms = [trial_forms(trial.system, trial.largest, index_sum) for index_sum in trial.sums]
     return tuple(forms + [np.eye(3)[row : row + 1] for row in range(UNKNOWNS[trial.system], 3)])
 
-# %% ../../nbs/30_ntreor.ipynb #c9e9d244
+# %% ../../nbs/30_ntreor.ipynb #f9755a1d
 def search_system(
     trial: Trial,  # system, base lines, index limits
     factor: float,  # of the tolerances
@@ -468,7 +475,7 @@ def search_system(
         if lines[-1] <= len(q):
             base = np.array([line - 1 for line in lines] + [-1] * (3 - len(lines)))
             try_base_lines(base, choices_of_indices(trial), q, factor * tolerance, per_degree**-2.0, trial.system,
-                           UNKNOWNS[trial.system], limits, allowed, search.least_merit,
+                           UNKNOWNS[trial.system], limits, allowed, search.scale(len(q)) * search.least_merit,
                            search.resolution * per_degree.mean(), cells)
     return cells[cells[:, 3] > 0]
 
@@ -522,7 +529,7 @@ def ranked(
 
     return [cell for cell, _ in sorted(zip(cells, worth), key=rank)]
 
-# %% ../../nbs/30_ntreor.ipynb #647619da
+# %% ../../nbs/30_ntreor.ipynb #2bd29b81
 def index(
     two_theta: Sequence[float],  # rising positions of lines, degrees
     wavelength: float = WAVELENGTH,  # Å
@@ -535,7 +542,7 @@ def index(
         for trial in trials:
             rows = search_system(trial, factor, positions, wavelength, search)
             cells += [cell_of_metric(row, trial.system, positions, wavelength, search) for row in rows]
-        if any(cell.m20 >= search.sure_merit for cell in cells):
+        if any(cell.m20 >= search.scale(len(positions)) * search.sure_merit for cell in cells):
             break
     return ranked(cells, search.tie)
 

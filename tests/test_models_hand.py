@@ -1,0 +1,40 @@
+# Generated from nbs/31_hand.ipynb; edit the notebook, then run make export.
+from difcon.models.hand import Hand, contradiction_rate, features, labels
+from difcon.project import InputError
+from difcon.reflections import Peaks
+import numpy as np
+
+
+def test_features_by_hand():
+    rows = features([[30.0, 20.0, 95.0], np.arange(10, 100, 5.0), []])
+    assert rows.shape == (3, 11)
+    assert rows[0].tolist() == [20, 30, 95] + [180] * 7 + [2]
+    assert rows[1].tolist() == [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 17]
+    assert rows[2].tolist() == [180] * 10 + [0]
+    try:
+        features([[20.0, float("nan")]])
+    except InputError as error:
+        assert "2θ in degrees" in str(error)
+    else:
+        raise AssertionError("NaN was accepted")
+
+
+def test_weak_peaks_do_not_count():
+    peaks = Peaks(np.array([20.0, 30.0, 40.0, 25.0, 91.0]), np.array([1.0, 0.009, 0.01, 0.02, 1.0], dtype=np.float32), np.array([0, 3, 5]))
+    assert np.array_equal(features(peaks), features([[20.0, 40.0], [25.0, 91.0]]))
+
+
+def test_contradictions_by_hand():
+    predicted = {"crystal_system": np.array([6, 6, 0, 5]), "space_group": np.array([224, 0, 0, 224])}
+    assert contradiction_rate(predicted) == 0.5
+    assert contradiction_rate(predicted, np.array([225, 225, 1, 225])) == 0.25
+
+
+def test_forests_learn_and_repeat():
+    generator = np.random.default_rng(0)
+    groups = generator.choice([1, 14, 62, 225], 400)
+    rows = generator.normal(size=(400, 11)) + groups[:, None]
+    first, second = (Hand(seed=3, trees=10).fit(rows[:300], groups[:300]).predict(rows[300:]) for _ in range(2))
+    assert all(np.array_equal(first[task], second[task]) for task in first)
+    truth = labels(groups[300:])
+    assert all((first[task] == truth[task]).mean() > 0.95 for task in truth)
