@@ -40,7 +40,7 @@ from .reflections import PeakTable, ensure_peak_table
 from .simulation import preset_named, simulate
 from .structures import split
 
-# %% ../nbs/40_training.ipynb #97388fac
+# %% ../nbs/40_training.ipynb #5c853273
 OBJECTIVES = {"cnn_static": None, "cnn_aug": None, "simclr": "nt_xent", "difcon": "barlow_twins"}
 PRECISIONS = {"auto": None, "float32": "32-true", "bf16": "bf16-mixed"}
 
@@ -52,7 +52,7 @@ class Settings:
     model: str  # cnn_static, cnn_aug, simclr or difcon
     patterns: int = 60_000  # patterns seen, rounded up to whole checks
     batch_size: int = 128  # patterns a step; half as many crystals for simclr and difcon
-    learning_rate: float = 2e-3  # the largest of the one-cycle schedule
+    learning_rate: float = 3e-3  # the largest of the one-cycle schedule
     warm_up: float = 0.15  # share of the steps in which the learning rate rises
     weight_decay: float = 0.05  # of AdamW, on matrices and kernels
     seed: int = 0  # of the first weights, the order of the crystals and the patterns, below 200
