@@ -1,6 +1,6 @@
 PROFILE ?= quick
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL = .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help paper test export notebooks lab clean
 
