@@ -27,7 +27,7 @@ def cosine_similarities(
     directions = vectors / np.where(lengths > 0, lengths, 1)
     return directions @ directions.T
 
-# %% ../nbs/61_representation.ipynb #f52df61f
+# %% ../nbs/61_representation.ipynb #1b860898
 def block_means(
     similarities: np.ndarray,  # (N, N)
     crystals: np.ndarray,  # (N,) which crystal a pattern belongs to
@@ -37,7 +37,8 @@ def block_means(
     same = crystals[:, None] == crystals
     pairs = same & ~np.eye(len(crystals), dtype=bool)
     if not pairs.any() or same.all():
-        raise InputError(f"{len(set(crystals.tolist()))} crystals with {len(crystals)} patterns: a contrast needs two of each at least")
+        number = len(set(crystals.tolist()))
+        raise InputError(f"{number} crystals with {len(crystals)} patterns: a contrast needs two of each at least")
     return float(similarities[pairs].mean()), float(similarities[~same].mean())
 
 # %% ../nbs/61_representation.ipynb #e7a7504b

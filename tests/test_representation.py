@@ -22,7 +22,8 @@ def test_contrast_of_perfect_and_of_no_blocks():
     noise = np.random.default_rng(0).normal(size=(600, 40))
     assert abs(block_contrast(cosine_similarities(noise), np.repeat(np.arange(75), 8))) < 0.01
     shuffled = np.random.default_rng(1).permutation(24)
-    assert np.isclose(block_contrast(cosine_similarities(np.eye(6)[crystals_of_patterns][shuffled]), crystals_of_patterns[shuffled]), 1)
+    shuffled_crystals = crystals_of_patterns[shuffled]
+    assert np.isclose(block_contrast(cosine_similarities(np.eye(6)[shuffled_crystals]), shuffled_crystals), 1)
 
 
 def test_contrast_by_hand():

@@ -7,7 +7,9 @@ import ast
 import contextlib
 import io
 import nbformat
+import papermill
 import tempfile
+import yaml
 
 
 def small_repository(folder, last="1 / divisor"):
@@ -46,13 +48,13 @@ def test_a_wrong_profile_is_named():
 
 
 def test_profiles_and_notebooks_agree():
-    import papermill
-
-    for profile in ("smoke", "quick", "full"):
-        own = read_profile(repository(), profile)
-        for stem, given in own.items():
-            known = papermill.inspect_notebook(str(repository() / "nbs" / f"{stem}.ipynb"))
-            everywhere = {"run", "figures", "seed"}
-            assert set(given) - everywhere <= set(known), f"{profile}: {stem} has no parameter {set(given) - set(known)}"
-            for name in set(given) & set(known) if profile == "quick" else ():
-                assert ast.literal_eval(known[name]["default"]) == given[name], f"{stem}: {name} differs from the quick profile"
+    notebooks = {path.stem: papermill.inspect_notebook(str(path)) for path in (repository() / "nbs").glob("*.ipynb")}
+    profiles = yaml.safe_load((repository() / "profiles.yaml").read_text(encoding="utf-8"))
+    for profile, blocks in profiles.items():
+        for stem, given in blocks.items():
+            known = set().union(*notebooks.values()) if stem == "every" else set(notebooks[stem])
+            assert set(given) <= known, f"profile {profile}, {stem}: no parameter {set(given) - known}"
+    for stem, given in read_profile(repository(), "quick").items():
+        for name, value in given.items():
+            if name in notebooks[stem]:
+                assert ast.literal_eval(notebooks[stem][name]["default"]) == value, f"{stem}: {name} differs from the quick profile"
