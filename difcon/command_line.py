@@ -13,9 +13,10 @@ import sys
 import difcon
 from .project import InputError
 
-# %% ../nbs/63_command_line.ipynb #08670f80
+# %% ../nbs/63_command_line.ipynb #56dbd1bf
 COMMANDS = {
     "predict": ("difcon.prediction", "tell crystal system, extinction group and space group of measured patterns"),
+    "train": ("difcon.training", "train one of the networks, or go on training it"),
     "reproduce": ("difcon.reproduction", "run all notebooks and make every figure and table of the paper"),
 }
 

@@ -9,9 +9,9 @@ __all__ = ['WAVELENGTH_LINE', 'COMMENT_MARKS', 'DECIMAL_COMMA', 'SHORTEST', 'GED
            'read_pattern', 'to_reference_wavelength', 'integral', 'to_bins', 'noise_level', 'vertex', 'find_peaks',
            'read_measured_set', 'rows_of', 'measured_pattern']
 
-# %% ../nbs/50_measured.ipynb #61a564e5
+# %% ../nbs/50_measured.ipynb #4b666829
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -327,10 +327,10 @@ def read_measured_set(
     table = pyarrow.parquet.read_table(path, columns=columns)
     return [measured_pattern(row, number, path) for number, row in enumerate(rows_of(table), start=1) if row["recommended"] or not recommended]
 
-# %% ../nbs/50_measured.ipynb #391441ae
+# %% ../nbs/50_measured.ipynb #1ad57d4f
 def rows_of(
     table: pyarrow.Table,  # of measured patterns
-):  # yields one dictionary a row, lists as arrays
+) -> Iterator[dict]:  # one a row, lists as arrays
     "The rows of a table, one at a time."
     plain = [name for name in table.column_names if name not in ("two_theta", "intensity")]
     for place, row in enumerate(table.select(plain).to_pylist()):

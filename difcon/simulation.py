@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TABLE1', 'TABLE1_TRAINING', 'TABLE1_TEST', 'GENTLEST', 'PRESETS', 'ROWS', 'DRAWN', 'RECORD', 'Variable', 'Preset',
            'preset_named', 'latin_hypercube', 'drawn_values', 'sample_parameters', 'checked_seeds', 'hashed',
-           'uniform_draws', 'scaled', 'disturbed_peaks', 'render', 'simulate', 'in_threads']
+           'uniform_draws', 'largest', 'scaled', 'disturbed_peaks', 'render', 'simulate', 'in_threads']
 
 # %% ../nbs/20_simulation.ipynb #d8f1e5f2
 from concurrent.futures import ThreadPoolExecutor
@@ -193,16 +193,27 @@ def uniform_draws(
 # %% ../nbs/20_simulation.ipynb #07a951bd
 RECORD = np.dtype([(name, np.float64) for name in DRAWN])
 
-# %% ../nbs/20_simulation.ipynb #0f2b7576
+# %% ../nbs/20_simulation.ipynb #6281dc51
+@numba.njit(fastmath={"nnan", "nsz"})  # without NaN the search for the largest takes several values at a time
+def largest(
+    values,  # (N,) float32
+):  # float32, 0 when none is above 0
+    "The largest of some values."
+    found = np.float32(0)
+    for value in values:
+        found = max(found, value)
+    return found
+
+# %% ../nbs/20_simulation.ipynb #c3665d21
 @register_jitable
 def scaled(
-    values,  # (N,)
-):  # (N,)
+    values,  # (N,) float32
+):  # (N,) float32
     "Scale to a maximum of 1; values without anything above 0 stay."
-    largest = values.max() if values.size else 0.0
-    return values / largest if largest > 0 else values * 1.0
+    top = largest(values)
+    return values / (top if top > 0 else np.float32(1))
 
-# %% ../nbs/20_simulation.ipynb #7412086d
+# %% ../nbs/20_simulation.ipynb #de839a95
 @register_jitable
 def disturbed_peaks(two_theta, intensity, given, heights, seed):
     "Everything that happens to peaks before they get a profile: shift, noise, cropping, impurities."
@@ -213,9 +224,9 @@ def disturbed_peaks(two_theta, intensity, given, heights, seed):
     count = int(given.impurity_count)
     positions = BINS * BIN_WIDTH * uniform_draws(seed, 2, count)
     drawn = heights[0] + (heights[1] - heights[0]) * uniform_draws(seed, 3, count)
-    return impurity_peaks(two_theta, scaled(intensity), positions, drawn)
+    return impurity_peaks(two_theta, scaled(intensity.astype(np.float32)), positions, drawn)
 
-# %% ../nbs/20_simulation.ipynb #78efc7ca
+# %% ../nbs/20_simulation.ipynb #4300bdbe
 @numba.njit(error_model="numpy", cache=True, nogil=True)
 def render(patterns, first, last, two_theta, intensity, offsets, parameters, heights, seeds):
     "Draw patterns first … last - 1 of a batch into the rows of an array."
@@ -227,7 +238,8 @@ def render(patterns, first, last, two_theta, intensity, offsets, parameters, hei
         pattern = np.zeros(patterns.shape[1], np.float32)
         add_peaks(pattern, angles, areas, widths, profile_table(given.eta, given.rho))
         white, proportional = uniform_draws(seed, 4, pattern.size), uniform_draws(seed, 5, pattern.size)
-        noisy = background_noise(scaled(pattern), given.white_noise, given.proportional_noise, white, proportional)
+        bounds = np.float32(given.white_noise), np.float32(given.proportional_noise)
+        noisy = background_noise(scaled(pattern), bounds[0], bounds[1], white, proportional)
         patterns[row] = scaled(pattern_cropping(noisy, given.pattern_low, given.pattern_high))
 
 # %% ../nbs/20_simulation.ipynb #5e28eec9

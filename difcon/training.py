@@ -40,7 +40,7 @@ from .reflections import PeakTable, ensure_peak_table
 from .simulation import preset_named, simulate
 from .structures import split
 
-# %% ../nbs/40_training.ipynb #5c853273
+# %% ../nbs/40_training.ipynb #8919bbb4
 OBJECTIVES = {"cnn_static": None, "cnn_aug": None, "simclr": "nt_xent", "difcon": "barlow_twins"}
 PRECISIONS = {"auto": None, "float32": "32-true", "bf16": "bf16-mixed"}
 
@@ -50,7 +50,7 @@ class Settings:
     "What decides which weights a training ends with, the data aside."
 
     model: str  # cnn_static, cnn_aug, simclr or difcon
-    patterns: int = 60_000  # patterns seen, rounded up to whole checks
+    patterns: int = 90_000  # patterns seen, rounded up to whole checks
     batch_size: int = 128  # patterns a step; half as many crystals for simclr and difcon
     learning_rate: float = 3e-3  # the largest of the one-cycle schedule
     warm_up: float = 0.15  # share of the steps in which the learning rate rises
@@ -540,7 +540,7 @@ def write_history(
         writer.writeheader()
         writer.writerows(history)
 
-# %% ../nbs/40_training.ipynb #8e0372ac
+# %% ../nbs/40_training.ipynb #eb8b6fe1
 def fit(
     table: PeakTable,  # all crystals
     is_test: np.ndarray,  # (S,) which are held out
@@ -567,7 +567,10 @@ def fit(
         trainer.fit(module, batches, ckpt_path=last if last.is_file() else None, weights_only=True)
     best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     module.network.cpu().load_state_dict({name.removeprefix("network."): value for name, value in best.items()})
-    return module.network.eval(), module.history, not module.out_of_budget or len(module.history) == settings.checks
+    complete = len(module.history) == settings.checks
+    if not complete and not module.out_of_budget:
+        report(f"{settings.model}: stopped, no better accuracy in {settings.patience} checks")
+    return module.network.eval(), module.history, complete or not module.out_of_budget
 
 # %% ../nbs/40_training.ipynb #9cc28a8e
 def make_card(

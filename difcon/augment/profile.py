@@ -97,9 +97,9 @@ def integral(
     part = place - np.float32(interval)
     return table[interval, 0] + part * (table[interval, 1] + part * table[interval, 2])
 
-# %% ../../nbs/16_profile.ipynb #f5044d95
+# %% ../../nbs/16_profile.ipynb #ff5822af
 CELLS = (1, 10, 100, 600)  # bins in a cell, each a multiple of the one before
-TOLERANCE = 2e-4  # error of one line by one cell, in units of the strongest line's height
+TOLERANCE = 5e-5  # error of one line by one cell, in units of the strongest line's height
 
 # %% ../../nbs/16_profile.ipynb #adb07e7d
 @register_jitable
