@@ -9,9 +9,9 @@ __all__ = ['CELL', 'HALF_WINDOW', 'measured_range', 'cell_means', 'snip', 'backg
 import torch
 import torch.nn.functional as F
 
-# %% ../nbs/22_cleaning.ipynb #b3d71a97
-CELL = 10
-HALF_WINDOW = 20
+# %% ../nbs/22_cleaning.ipynb #fe61a436
+CELL = 10  # bins, 0.1°
+HALF_WINDOW = 10  # cells, 1°
 
 # %% ../nbs/22_cleaning.ipynb #ec8a9423
 def measured_range(

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['TABLE1', 'TABLE1_TRAINING', 'TABLE1_TEST', 'GENTLEST', 'PRESETS', 'ROWS', 'DRAWN', 'RECORD', 'Variable', 'Preset',
-           'preset_named', 'latin_hypercube', 'drawn_values', 'sample_parameters', 'checked_seeds', 'hashed',
-           'uniform_draws', 'largest', 'scaled', 'disturbed_peaks', 'render', 'simulate', 'in_threads']
+           'preset_named', 'latin_hypercube', 'drawn_values', 'checked_seeds', 'sample_parameters', 'hashed',
+           'uniform_draws', 'largest', 'scaled', 'disturbed_peaks', 'render', 'in_threads', 'simulate', 'two_views']
 
-# %% ../nbs/20_simulation.ipynb #d8f1e5f2
+# %% ../nbs/20_simulation.ipynb #98915029
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,7 @@ from .augment.intensity_noise import intensity_noise
 from .augment.pattern_cropping import pattern_cropping
 from .augment.peak_cropping import peak_cropping
 from .augment.position_noise import position_noise
-from .augment.profile import add_peaks, full_width, profile_table
+from .augment.profile import CACHED, add_peaks, full_width, profile_table
 from .augment.zero_shift import zero_shift
 from .project import InputError
 from .reflections import Peaks
@@ -134,6 +134,16 @@ def drawn_values(
     signed = 2 * draws - 1
     return np.where(signed < 0, -1, 1) * variable.value(low + (high - low) * np.abs(signed))
 
+# %% ../nbs/20_simulation.ipynb #06f54e12
+def checked_seeds(
+    seeds,  # (B,) whole numbers: an array, a tensor, a list or a range
+) -> np.ndarray:  # (B,) int64
+    "Seeds as an array; InputError when they are not whole numbers of 0 or above in one row."
+    seeds = np.asarray(seeds)
+    if seeds.ndim != 1 or (seeds.size and seeds.dtype.kind not in "iu") or (seeds < 0).any():
+        raise InputError("seeds: give one whole number of 0 or above for each pattern, as a row")
+    return seeds.astype(np.int64)
+
 # %% ../nbs/20_simulation.ipynb #130b74a0
 def sample_parameters(
     seeds: np.ndarray,  # (B,) whole numbers, 0 or above
@@ -154,16 +164,6 @@ def sample_parameters(
         else:
             parameters[name] = drawn_values(variable, preset.u_range, draws[:, column])
     return parameters
-
-# %% ../nbs/20_simulation.ipynb #06f54e12
-def checked_seeds(
-    seeds,  # (B,) whole numbers: an array, a tensor, a list or a range
-) -> np.ndarray:  # (B,) int64
-    "Seeds as an array; InputError when they are not whole numbers of 0 or above in one row."
-    seeds = np.asarray(seeds)
-    if seeds.ndim != 1 or (seeds.size and seeds.dtype.kind not in "iu") or (seeds < 0).any():
-        raise InputError("seeds: give one whole number of 0 or above for each pattern, as a row")
-    return seeds.astype(np.int64)
 
 # %% ../nbs/20_simulation.ipynb #b19a511d
 @register_jitable
@@ -226,8 +226,8 @@ def disturbed_peaks(two_theta, intensity, given, heights, seed):
     drawn = heights[0] + (heights[1] - heights[0]) * uniform_draws(seed, 3, count)
     return impurity_peaks(two_theta, scaled(intensity.astype(np.float32)), positions, drawn)
 
-# %% ../nbs/20_simulation.ipynb #4300bdbe
-@numba.njit(error_model="numpy", cache=True, nogil=True)
+# %% ../nbs/20_simulation.ipynb #c2f80085
+@numba.njit(error_model="numpy", cache=CACHED, nogil=True)
 def render(patterns, first, last, two_theta, intensity, offsets, parameters, heights, seeds):
     "Draw patterns first … last - 1 of a batch into the rows of an array."
     for row in range(first, last):
@@ -242,7 +242,21 @@ def render(patterns, first, last, two_theta, intensity, offsets, parameters, hei
         noisy = background_noise(scaled(pattern), bounds[0], bounds[1], white, proportional)
         patterns[row] = scaled(pattern_cropping(noisy, given.pattern_low, given.pattern_high))
 
-# %% ../nbs/20_simulation.ipynb #5e28eec9
+# %% ../nbs/20_simulation.ipynb #3a7af4b0
+def in_threads(
+    work,  # called with the first and the one after the last row of a piece
+    rows: int,
+) -> None:
+    "Do rows in as many threads as `numba.get_num_threads()` says; one thread is the caller's own."
+    threads = min(numba.get_num_threads(), rows)
+    if threads <= 1:
+        work(0, rows)
+        return
+    ends = np.linspace(0, rows, threads + 1).astype(int)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, ends[:-1], ends[1:]))
+
+# %% ../nbs/20_simulation.ipynb #8b237aa5
 def simulate(
     peaks: Peaks,  # B peak lists
     preset: Preset,  # TABLE1_TRAINING, TABLE1_TEST, one of your own, or preset_named("table1/training")
@@ -261,23 +275,21 @@ def simulate(
     records = np.empty(len(seeds), RECORD)
     for name, values in parameters.items():
         records[name] = values
-    heights = drawn_values(preset.variables.get("impurity_height", TABLE1["impurity_height"]), preset.u_range, np.array([0.0, 1.0]))
+    heights = preset.variables.get("impurity_height", TABLE1["impurity_height"]).value(np.array(preset.u_range))
     patterns = np.empty((len(seeds), BINS), np.float32)
     two_theta, intensity = np.asarray(peaks.two_theta, np.float64), np.asarray(peaks.intensity, np.float64)
     given = two_theta, intensity, np.asarray(peaks.offsets, np.int64), records, heights, seeds
     in_threads(lambda first, last: render(patterns, first, last, *given), len(seeds))
     return torch.from_numpy(patterns), parameters
 
-# %% ../nbs/20_simulation.ipynb #3a7af4b0
-def in_threads(
-    work,  # called with the first and the one after the last row of a piece
-    rows: int,
-) -> None:
-    "Do rows in as many threads as `numba.get_num_threads()` says; one thread is the caller's own."
-    threads = min(numba.get_num_threads(), rows)
-    if threads <= 1:
-        work(0, rows)
-        return
-    ends = np.linspace(0, rows, threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, ends[:-1], ends[1:]))
+# %% ../nbs/20_simulation.ipynb #736b94cb
+def two_views(
+    peaks: Peaks,  # B peak lists
+    preset: Preset,
+    first_seeds,  # (B,) whole numbers
+    second_seeds,  # (B,) whole numbers, none equal to the first one of its row
+) -> tuple[torch.Tensor, torch.Tensor]:  # two (B, 12000) float32
+    "Two patterns of each peak list with independent random variables: a positive pair."
+    if np.any(checked_seeds(first_seeds) == checked_seeds(second_seeds)):
+        raise InputError("second_seeds: a pair has twice the same seed, so its views would be equal; give other seeds")
+    return simulate(peaks, preset, first_seeds)[0], simulate(peaks, preset, second_seeds)[0]
