@@ -92,11 +92,11 @@ class Preset:
         if not 0 <= low <= high <= 1:
             raise InputError(f"preset {self.name}: u_range {self.u_range} is not within 0–1 in rising order")
 
-# %% ../nbs/20_simulation.ipynb #6a4a865b
+# %% ../nbs/20_simulation.ipynb #0af3b9c6
 TABLE1_TRAINING = Preset("table1/training", TABLE1, (0.0, 0.7))
 TABLE1_TEST = Preset("table1/test", TABLE1, (0.7, 1.0))
 GENTLEST = Preset("gentlest", {}, (0.0, 0.0))
-PRESETS = {preset.name: preset for preset in (TABLE1_TRAINING, TABLE1_TEST, GENTLEST)}
+PRESETS = {known.name: known for known in (TABLE1_TRAINING, TABLE1_TEST, GENTLEST)}
 
 # %% ../nbs/20_simulation.ipynb #869e6875
 def preset_named(
@@ -107,9 +107,9 @@ def preset_named(
         raise InputError(f"unknown preset {name}; allowed are {', '.join(PRESETS)}")
     return PRESETS[name]
 
-# %% ../nbs/20_simulation.ipynb #9cb2b0e5
+# %% ../nbs/20_simulation.ipynb #6a5a7d0a
 ROWS = 1024  # seeds of one Latin hypercube
-DRAWN = tuple(name for name in TABLE1 if name != "impurity_height")  # once a pattern; heights once a peak
+DRAWN = tuple(drawn for drawn in TABLE1 if drawn != "impurity_height")  # once a pattern; heights once a peak
 
 # %% ../nbs/20_simulation.ipynb #3eeb1e08
 @lru_cache(maxsize=512)
@@ -190,8 +190,8 @@ def uniform_draws(
         draws[place] = np.float32(hashed(state + np.uint64(place + 1) * golden) >> np.uint64(40)) * np.float32(2**-24)
     return draws
 
-# %% ../nbs/20_simulation.ipynb #07a951bd
-RECORD = np.dtype([(name, np.float64) for name in DRAWN])
+# %% ../nbs/20_simulation.ipynb #88f665d9
+RECORD = np.dtype([(drawn, np.float64) for drawn in DRAWN])
 
 # %% ../nbs/20_simulation.ipynb #6281dc51
 @numba.njit(fastmath={"nnan", "nsz"})  # without NaN the search for the largest takes several values at a time

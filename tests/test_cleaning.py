@@ -4,7 +4,7 @@ from difcon.project import data_file
 from difcon.project import needs_data
 from pybaselines.smooth import snip as pybaselines_snip
 import numpy as np
-import pyarrow.parquet
+import pandas as pd
 import torch
 
 
@@ -58,10 +58,10 @@ def example_patterns(noise=0.0):
 def measured_patterns(names=None):
     "Some patterns of the measured set in bins of 0.01°, at their own angles, with a maximum of 1."
     columns = ["id", "two_theta", "intensity", "wavelength_A", "processed", "recommended"]
-    table = pyarrow.parquet.read_table(data_file("measured/measured_patterns.parquet"), columns=columns).to_pylist()
-    raw = [row for row in table if row["recommended"] and row["processed"] == "raw" and 1.5 < row["wavelength_A"] < 1.6]
-    chosen = [row for row in raw if row["id"] in names] if names else raw
-    bins = [np.interp((np.arange(12000) + 0.5) * 0.01, row["two_theta"], row["intensity"], left=0, right=0) for row in chosen]
+    table = pd.read_parquet(data_file("measured/measured_patterns.parquet"), columns=columns)
+    chosen = table[table["id"].isin(names)] if names else table.query("recommended and processed == 'raw' and 1.5 < wavelength_A < 1.6")
+    grid = (np.arange(12000) + 0.5) * 0.01
+    bins = [np.interp(grid, angles, counts, left=0, right=0) for angles, counts in zip(chosen["two_theta"], chosen["intensity"])]
     return torch.tensor(np.array(bins) / np.max(bins, axis=1, keepdims=True)).float()
 
 

@@ -13,7 +13,7 @@ from difcon.augment.profile import profile_table
 from difcon.augment.zero_shift import zero_shift
 from difcon.project import InputError
 from difcon.reflections import Peaks
-from difcon.simulation import DRAWN, GENTLEST, Preset, ROWS, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, in_threads, latin_hypercube, name, preset, preset_named, sample_parameters, simulate, two_views, uniform_draws
+from difcon.simulation import DRAWN, GENTLEST, Preset, ROWS, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, in_threads, latin_hypercube, preset_named, sample_parameters, simulate, two_views, uniform_draws
 import numba
 import numpy as np
 import torch
