@@ -29,7 +29,7 @@ def loaded_names(
     nodes = ast.walk(ast.parse(source))
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
-# %% ../nbs/64_development.ipynb #4bc4e1ba
+# %% ../nbs/64_development.ipynb #e860b6ad
 def defined_names(
     source: str,  # Python code
 ) -> set[str]:  # names that it binds at its top level
@@ -39,7 +39,8 @@ def defined_names(
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            names |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
     return names
 
 # %% ../nbs/64_development.ipynb #0b5e448d
@@ -129,12 +130,12 @@ def export_tests(
             written.append(path)
     return written
 
-# %% ../nbs/64_development.ipynb #c94dafce
+# %% ../nbs/64_development.ipynb #460f7493
 def remove_stale(
     root: Path,  # the repository
     tests: list[Path],  # test files that belong
 ) -> None:
-    "Remove modules and tests that no notebook makes any more, and compiled kernels."
+    "Remove modules and tests that no notebook makes any more."
     for path in (root / "tests").glob("test_*.py"):
         if path not in tests:
             path.unlink()
@@ -143,8 +144,6 @@ def remove_stale(
         source = path.read_text(encoding="utf-8").partition("File to edit: ")[2].partition(".ipynb")[0]
         if not (root / "nbs" / f"{Path(source).name}.ipynb").is_file():
             path.unlink()
-    for path in (root / "difcon").rglob("*.nb[ic]"):
-        path.unlink()
 
 # %% ../nbs/64_development.ipynb #27858de8
 def export(

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'STYLE', 'InputError', 'data_folder', 'data_file', 'needs_data', 'repository', 'MissingExtra', 'from_extra',
-           'replacing', 'use_style', 'save_figure', 'save_table', 'as_markdown']
+           'replacing', 'forget_stale_kernels', 'keep_kernels', 'use_style', 'save_figure', 'save_table', 'as_markdown']
 
-# %% ../nbs/03_project.ipynb #e78f685d
+# %% ../nbs/03_project.ipynb #9ebca926
 import importlib
 import os
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -78,6 +79,28 @@ def replacing(
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+# %% ../nbs/03_project.ipynb #6afaf3aa
+@lru_cache
+def forget_stale_kernels(
+    package: Path,  # a folder of modules
+) -> list[Path]:  # what was removed
+    "Remove compiled kernels that are older than the newest source of a package; once a process."
+    newest = max(path.stat().st_mtime for path in package.rglob("*.py"))
+    stale = [path for path in package.rglob("__pycache__/*.nbi") if path.stat().st_mtime < newest]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return stale
+
+# %% ../nbs/03_project.ipynb #43dad47d
+def keep_kernels(
+    module: str,  # __name__
+) -> bool:  # for numba's `cache`
+    "Whether numba may keep the kernels of a module on disk: in the package, not in a notebook."
+    if module == "__main__":
+        return False
+    forget_stale_kernels(Path(__file__).parent)
+    return True
 
 # %% ../nbs/03_project.ipynb #3d2c4d87
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000")

@@ -9,7 +9,7 @@ __all__ = ['WAVELENGTH', 'TWO_THETA_MAX', 'TWO_THETA_STEP', 'WEAKEST', 'SCHEMA',
            'write_peak_table', 'record_batch', 'lines_of_all', 'read_peak_table', 'scaled_intensity',
            'peak_table_settings', 'ensure_peak_table']
 
-# %% ../nbs/02_reflections.ipynb #d9dfcbd0
+# %% ../nbs/02_reflections.ipynb #d5a470be
 import itertools
 import json
 import math
@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from .project import InputError, from_extra, replacing
+from .project import InputError, from_extra, keep_kernels, replacing
 from .structures import Crystal, orthogonalisation_matrix, read_source, with_progress
 
 # %% ../nbs/02_reflections.ipynb #14e1d214
@@ -71,8 +71,8 @@ def form_factor_table() -> np.ndarray:  # (99, 4, 2) a and b in Å² by atomic n
         table[number] = coefficients.get(gemmi.Element(number).name, np.nan)
     return table
 
-# %% ../nbs/02_reflections.ipynb #c6afd35d
-@numba.njit(error_model="numpy", cache=True)
+# %% ../nbs/02_reflections.ipynb #66fc1bd2
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def form_factor(
     number: int,  # atomic number
     coefficients: np.ndarray,  # (4, 2) of form_factor_table
@@ -84,8 +84,8 @@ def form_factor(
         total += coefficients[k, 0] * math.exp(-coefficients[k, 1] * s_squared)
     return number - 41.78214 * s_squared * total
 
-# %% ../nbs/02_reflections.ipynb #ba52f653
-@numba.njit(error_model="numpy", cache=True)
+# %% ../nbs/02_reflections.ipynb #9c535e83
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def phase_table(
     coordinates: np.ndarray,  # (N,) fractional, one axis
     largest: int,  # index
@@ -99,8 +99,8 @@ def phase_table(
             cosines[h, j], sines[h, j] = math.cos(angle), math.sin(angle)
     return cosines, sines
 
-# %% ../nbs/02_reflections.ipynb #54aa41de
-@numba.njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"}, cache=True)
+# %% ../nbs/02_reflections.ipynb #a23c5cdc
+@numba.njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"}, cache=keep_kernels(__name__))
 def four_sums(
     real: np.ndarray,  # (N,) real part of the phase factor of h, k times the occupancy
     imaginary: np.ndarray,  # (N,) its imaginary part
@@ -116,8 +116,8 @@ def four_sums(
         si += imaginary[j] * sines[j]
     return rc, rs, ic, si
 
-# %% ../nbs/02_reflections.ipynb #6bd0bdfa
-@numba.njit(error_model="numpy", nogil=True, cache=True)
+# %% ../nbs/02_reflections.ipynb #7132140b
+@numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
 def structure_factors(
     reciprocal_metric: np.ndarray,  # (3, 3), Å⁻²
     g_max: float,  # largest 1/d, Å⁻¹
@@ -176,8 +176,8 @@ def structure_factors(
 TWO_THETA_STEP = 1e-5  # degrees; lines closer than this are one
 WEAKEST = 1e-5  # of the strongest line
 
-# %% ../nbs/02_reflections.ipynb #12ebf850
-@numba.njit(error_model="numpy", nogil=True, cache=True)
+# %% ../nbs/02_reflections.ipynb #b8e145a3
+@numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
 def merge_lines(
     g_squared: np.ndarray,  # (M,) 1/d², Å⁻²
     f_squared: np.ndarray,  # (M,) of a Friedel half

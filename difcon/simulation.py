@@ -7,7 +7,7 @@ __all__ = ['TABLE1', 'TABLE1_TRAINING', 'TABLE1_TEST', 'GENTLEST', 'PRESETS', 'R
            'preset_named', 'latin_hypercube', 'drawn_values', 'checked_seeds', 'sample_parameters', 'hashed',
            'uniform_draws', 'largest', 'scaled', 'disturbed_peaks', 'render', 'in_threads', 'simulate', 'two_views']
 
-# %% ../nbs/20_simulation.ipynb #98915029
+# %% ../nbs/20_simulation.ipynb #700990f9
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,9 +25,9 @@ from .augment.intensity_noise import intensity_noise
 from .augment.pattern_cropping import pattern_cropping
 from .augment.peak_cropping import peak_cropping
 from .augment.position_noise import position_noise
-from .augment.profile import CACHED, add_peaks, full_width, profile_table
+from .augment.profile import add_peaks, full_width, profile_table
 from .augment.zero_shift import zero_shift
-from .project import InputError
+from .project import InputError, keep_kernels
 from .reflections import Peaks
 
 # %% ../nbs/20_simulation.ipynb #f5284da1
@@ -226,8 +226,8 @@ def disturbed_peaks(two_theta, intensity, given, heights, seed):
     drawn = heights[0] + (heights[1] - heights[0]) * uniform_draws(seed, 3, count)
     return impurity_peaks(two_theta, scaled(intensity.astype(np.float32)), positions, drawn)
 
-# %% ../nbs/20_simulation.ipynb #c2f80085
-@numba.njit(error_model="numpy", cache=CACHED, nogil=True)
+# %% ../nbs/20_simulation.ipynb #8ad32c16
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
 def render(patterns, first, last, two_theta, intensity, offsets, parameters, heights, seeds):
     "Draw patterns first … last - 1 of a batch into the rows of an array."
     for row in range(first, last):

@@ -12,7 +12,7 @@ __all__ = ['REASONS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS', 'OCCUPAN
            'cif_crystal', 'cif_blocks', 'read_cif', 'read_cif_folder', 'table_crystal', 'read_parquet', 'read_source',
            'split', 'hash_fraction', 'sites', 'to_pymatgen', 'found_space_group']
 
-# %% ../nbs/01_structures.ipynb #cddd8d6b
+# %% ../nbs/01_structures.ipynb #bbab9893
 import base64
 import hashlib
 import importlib.util
@@ -36,7 +36,7 @@ import numpy as np
 import pyarrow.parquet
 import spglib
 
-from .project import InputError, data_file, from_extra
+from .project import InputError, data_file, from_extra, keep_kernels
 
 # %% ../nbs/01_structures.ipynb #e136542f
 @dataclass(frozen=True, eq=False)
@@ -168,8 +168,8 @@ def check_cell(
 # %% ../nbs/01_structures.ipynb #0fd29eb6
 SAME_POSITION = 0.05  # Å; images of one atom closer than this are one atom
 
-# %% ../nbs/01_structures.ipynb #d5cd0620
-@numba.njit(error_model="numpy", cache=True)
+# %% ../nbs/01_structures.ipynb #9317782a
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def squared_distance(
     first: np.ndarray,  # (3,) fractional
     second: np.ndarray,  # (3,)
@@ -185,8 +185,8 @@ def squared_distance(
         total += component * component
     return total
 
-# %% ../nbs/01_structures.ipynb #67277500
-@numba.njit(error_model="numpy", cache=True)
+# %% ../nbs/01_structures.ipynb #d459fe6d
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def all_images(
     position: np.ndarray,  # (3,) fractional
     rotations: np.ndarray,  # (G, 3, 3)
@@ -200,8 +200,8 @@ def all_images(
                 images[g, i] += rotations[g, i, j] * position[j]
     return images
 
-# %% ../nbs/01_structures.ipynb #4df5b4bf
-@numba.njit(error_model="numpy", cache=True)
+# %% ../nbs/01_structures.ipynb #b840db5f
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def orbit(
     position: np.ndarray,  # (3,) fractional
     rotations: np.ndarray,  # (G, 3, 3)
@@ -290,8 +290,8 @@ def check_atoms(
 OCCUPANCY_TOLERANCE = 0.05  # above 1, taken as rounding
 TOO_CLOSE = 0.5  # Å; two whole atoms are never closer
 
-# %% ../nbs/01_structures.ipynb #bb50f17b
-@numba.njit(error_model="numpy", cache=True)
+# %% ../nbs/01_structures.ipynb #2834f1d3
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def close_pairs(
     positions: np.ndarray,  # (N, 3) fractional, orbit after orbit
     starts: np.ndarray,  # (n + 1,) where each orbit starts

@@ -9,7 +9,7 @@ import tempfile
 
 def test_names_of_code():
     assert loaded_names("a = np.sum(b)") == {"np", "b"}
-    assert defined_names("def f(): pass\nx, y = 1, 2\nimport z") == {"f", "x", "y"}
+    assert defined_names("def f(): pass\nx, y = [z for z in (1, 2)]\nimport w") == {"f", "x", "y"}
     assert imported_names("import numpy as np\nfrom math import pi, e") == {
         "np": "import numpy as np", "pi": "from math import pi", "e": "from math import e"}
 

@@ -1,5 +1,5 @@
 # Generated from nbs/03_project.ipynb; edit the notebook, then run make export.
-from difcon.project import MissingExtra, data_file, data_folder, from_extra, replacing, save_table
+from difcon.project import MissingExtra, data_file, data_folder, forget_stale_kernels, from_extra, keep_kernels, replacing, save_table
 from pathlib import Path
 import os
 import pandas as pd
@@ -37,6 +37,18 @@ def test_a_file_is_whole_or_absent():
         except KeyboardInterrupt:
             pass
         assert path.read_text() == "whole" and [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_stale_kernels_are_forgotten():
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder)
+        (package / "__pycache__").mkdir()
+        for age, name in ((2, "__pycache__/old.nbi"), (1, "module.py"), (0, "__pycache__/new.nbi")):
+            (package / name).touch()
+            os.utime(package / name, (10**9 - age, 10**9 - age))
+        assert forget_stale_kernels(package) == [package / "__pycache__/old.nbi"]
+        assert [path.name for path in (package / "__pycache__").iterdir()] == ["new.nbi"]
+    assert not keep_kernels("__main__")
 
 
 def test_tables_on_disk():

@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['BINS', 'BIN_WIDTH', 'two_theta_grid', 'bin_number', 'binning']
 
-# %% ../../nbs/14_binning.ipynb #0d3de4de
+# %% ../../nbs/14_binning.ipynb #ea2d6f63
 import numba
 import numpy as np
 from numba.extending import register_jitable
+
+from ..project import keep_kernels
 
 # %% ../../nbs/14_binning.ipynb #b3d74cb7
 BINS = 12_000  # of a pattern
@@ -27,8 +29,8 @@ def bin_number(
     "The bin in which an angle lies; angles up to 1e-8° below an edge count as on it."
     return np.floor(two_theta / BIN_WIDTH + 1e-6)
 
-# %% ../../nbs/14_binning.ipynb #142204cb
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/14_binning.ipynb #1bf1cccd
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def binning(
     two_theta: np.ndarray,  # (P,) peak positions, degrees, in any order
     intensity: np.ndarray,  # (P,) intensities

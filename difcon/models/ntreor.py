@@ -10,7 +10,7 @@ __all__ = ['SYSTEMS', 'UNKNOWNS', 'CENTRINGS', 'CENTRINGS_OF_SYSTEM', 'PAIRS', '
            'choices_of_indices', 'search_system', 'Cell', 'cell_of_metric', 'ranked', 'index', 'observable_lines',
            'crystal_system_by_indexing']
 
-# %% ../../nbs/30_ntreor.ipynb #8987f8c7
+# %% ../../nbs/30_ntreor.ipynb #109468d6
 import functools
 import itertools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from ..project import InputError
+from ..project import InputError, keep_kernels
 from ..reflections import WAVELENGTH
 
 # %% ../../nbs/30_ntreor.ipynb #3dcdc7fc
@@ -64,8 +64,8 @@ def checked_positions(
         raise InputError(f"peak positions: row {row + 1} ({positions[row]}) {kind} the row before; give rising 2θ, each once (not d)")
     return positions
 
-# %% ../../nbs/30_ntreor.ipynb #b2b4e75f
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #e56580fc
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def form(
     system: int,  # index in SYSTEMS
     h: int,
@@ -81,8 +81,8 @@ def form(
         return h * h + h * k + k * k, l * l, 0.0
     return h * h, k * k, l * l
 
-# %% ../../nbs/30_ntreor.ipynb #3827d883
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #6228aa7a
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def nearest_line(
     q: float,  # of an observed line, Å⁻²
     reach: float,  # differences beyond it are of no interest, Å⁻²
@@ -115,8 +115,8 @@ def nearest_line(
 CENTRINGS = "PIFABCR"
 CENTRINGS_OF_SYSTEM = ("PIF", "PI", "PR", "PIFABC")
 
-# %% ../../nbs/30_ntreor.ipynb #7acb3257
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #9fc6f3db
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def lattice_allows(
     system: int,  # index in SYSTEMS
     centring: int,  # index in CENTRINGS
@@ -139,8 +139,8 @@ def lattice_allows(
         return (second + third) % 2 == 0
     return (first + third) % 2 == 0 if centring == 4 else (first + second) % 2 == 0
 
-# %% ../../nbs/30_ntreor.ipynb #a944b402
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #6d1ea536
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def possible_lines(
     unknowns: np.ndarray,  # (3,) the metric
     system: int,  # index in SYSTEMS
@@ -197,8 +197,8 @@ def smith_snyder(
     discrepancy = np.abs(np.asarray(observed) - nearest).mean()
     return float(len(observed) / (discrepancy * possible)) if discrepancy > 0 else float("inf")
 
-# %% ../../nbs/30_ntreor.ipynb #7a1b6cb7
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #025af433
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def solve(
     matrix: np.ndarray,  # (3, 3)
     right: np.ndarray,  # (3,)
@@ -216,8 +216,8 @@ def solve(
     solution[2] = (x * third + y * (b * g - a * h) + z * (a * e - b * d)) / determinant
     return True
 
-# %% ../../nbs/30_ntreor.ipynb #11efca57
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #6a8547bd
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def assign(
     q: np.ndarray,  # (P,) observed, Å⁻²
     tolerance: np.ndarray,  # (P,) Å⁻²
@@ -237,8 +237,8 @@ def assign(
                 return unindexed
     return unindexed
 
-# %% ../../nbs/30_ntreor.ipynb #5b97dee6
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #7e770a83
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def refine(
     q: np.ndarray,  # (P,) observed, Å⁻²
     tolerance: np.ndarray,  # (P,) Å⁻²; unindexed lines have this difference
@@ -260,8 +260,8 @@ def refine(
         matrix[i, i] = 1.0
     return solve(matrix, right, unknowns)
 
-# %% ../../nbs/30_ntreor.ipynb #4f82b78f
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #3ee229c5
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def centring_fits(
     system: int,  # index in SYSTEMS
     centring: int,  # index in CENTRINGS
@@ -278,8 +278,8 @@ def centring_fits(
                 return False
     return True
 
-# %% ../../nbs/30_ntreor.ipynb #5d71386c
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #a00e501e
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def merit_of_trial(
     q: np.ndarray,  # (P,) observed, Å⁻²; P ≤ 20
     tolerance: np.ndarray,  # (P,) Å⁻²
@@ -315,8 +315,8 @@ def merit_of_trial(
                 best, best_centring = merit, centring
     return best, best_centring
 
-# %% ../../nbs/30_ntreor.ipynb #760bfd00
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #176b25dc
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def edges_and_volume(
     unknowns: np.ndarray,  # (3,) the metric
     system: int,  # index in SYSTEMS
@@ -328,8 +328,8 @@ def edges_and_volume(
     c = a if system == 0 else 1 / np.sqrt(unknowns[2] if system == 3 else unknowns[1])
     return a, b, c, a * b * c * (np.sqrt(0.75) if system == 2 else 1.0)
 
-# %% ../../nbs/30_ntreor.ipynb #38fe8573
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #03fae9e8
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def remember(
     cells: np.ndarray,  # (capacity, 5) metric, M_n and centring; M_n = 0 is free
     unknowns: np.ndarray,  # (3,) the metric
@@ -344,8 +344,8 @@ def remember(
     if merit > cells[slot, 3]:
         cells[slot, :3], cells[slot, 3], cells[slot, 4] = unknowns, merit, centring
 
-# %% ../../nbs/30_ntreor.ipynb #a8c1fe17
-@numba.njit(error_model="numpy", cache=True)
+# %% ../../nbs/30_ntreor.ipynb #22fd15b2
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
 def try_base_lines(
     base: np.ndarray,  # (3,) line numbers from 0; −1: a unit equation instead of a line
     choices: tuple[np.ndarray, np.ndarray, np.ndarray],  # for each base line the (M, 3) forms to try
