@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['shipped_weights', 'Prediction', 'Predictor', 'class_record', 'as_record', 'as_json', 'percent', 'columns_of',
-           'as_text', 'read_files', 'predict_files', 'count', 'add_arguments', 'run']
+           'as_text', 'read_files', 'predict_files', 'add_arguments', 'run']
 
-# %% ../nbs/51_prediction.ipynb #e7f6b6f0
+# %% ../nbs/51_prediction.ipynb #2bb4567b
 import argparse
 import json
 import sys
@@ -22,7 +22,7 @@ import torch
 from .cleaning import clean
 from .measured import Pattern, read_pattern, to_bins
 from .models.cnn import TASKS
-from .project import InputError
+from .project import InputError, whole_number
 from .symmetry import CRYSTAL_SYSTEMS, crystal_system, extinction_group, extinction_symbol, space_group_symbol
 from .training import load_network, predict_probabilities
 
@@ -165,16 +165,7 @@ def predict_files(
     patterns, errors = read_files(paths, wavelength)
     return (Predictor(weights).predict(patterns) if patterns else []), errors
 
-# %% ../nbs/51_prediction.ipynb #41f3061a
-def count(
-    text: str,  # of an option
-) -> int:
-    "A whole number above 0, for argparse."
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
+# %% ../nbs/51_prediction.ipynb #4a26ddf2
 def add_arguments(
     parser: argparse.ArgumentParser,  # of the command
 ) -> None:
@@ -182,7 +173,7 @@ def add_arguments(
     parser.add_argument("files", nargs="+", metavar="FILE", help="a pattern: columns of 2θ and intensity (.xy, .csv, .txt …), .xrdml, .raw, .rasx …")
     parser.add_argument("--wavelength", type=float, metavar="Å", help="of all files, as in 1.5406; not needed where a file names its own")
     parser.add_argument("--json", action="store_true", help="print every class of each file as JSON")
-    parser.add_argument("--top", type=count, default=5, metavar="N", help="classes to print for each task (default 5)")
+    parser.add_argument("--top", type=whole_number, default=5, metavar="N", help="classes to print for each task (default 5)")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights than those of the package (.safetensors)")
 
 

@@ -398,7 +398,7 @@ def read_cell(
     except ValueError as error:
         raise Unusable("cell", " ".join(map(str, cell))) from error
 
-# %% ../nbs/01_structures.ipynb #31657932
+# %% ../nbs/01_structures.ipynb #474c0c35
 def with_progress(
     items: Iterable,
     label: str,  # what is being done
@@ -408,13 +408,16 @@ def with_progress(
     "Go through items and show on the error stream how far it is and how fast."
     total = len(items) if total is None else total
     started = shown_at = time.monotonic()
-    for done, item in enumerate(items, start=1):
-        yield item
-        now = time.monotonic()
-        if shown and (now - shown_at > 0.5 or done == total):
-            shown_at, rate = now, done / max(now - started, 1e-9)
-            end = "\n" if done == total else ""
-            print(f"\r{label}: {done} of {total}, {rate:.0f}/s", end=end, file=sys.stderr, flush=True)
+    done = 0
+    try:
+        for done, item in enumerate(items, start=1):
+            yield item
+            if shown and time.monotonic() - shown_at > 0.5:
+                shown_at = time.monotonic()
+                print(f"\r{label}: {done} of {total}, {done / (shown_at - started):.0f}/s", end="", file=sys.stderr, flush=True)
+    finally:
+        if shown:
+            print(f"\r{label}: {done} of {total} in {time.monotonic() - started:.1f} s    ", file=sys.stderr, flush=True)
 
 # %% ../nbs/01_structures.ipynb #7faa25f8
 def evenly_spread(

@@ -9,7 +9,7 @@ __all__ = ['OBJECTIVES', 'PRECISIONS', 'EQUIVARIANCE_STREAM', 'INVARIANCE_STREAM
            'read_card', 'load_network', 'TrainingHooks', 'progress_line', 'chosen_precision', 'hardware', 'fingerprint',
            'quiet_lightning', 'trainer_for', 'write_history', 'fit', 'make_card', 'train', 'add_arguments', 'run']
 
-# %% ../nbs/40_training.ipynb #00a3f18f
+# %% ../nbs/40_training.ipynb #49e8b077
 import contextlib
 import csv
 import functools
@@ -35,12 +35,12 @@ from .cleaning import clean
 from .models.cnn import TASKS, NetworkSettings, SymmetryNetwork, SymmetryOutput, hits, parameter_count, symmetry_loss
 from .models.cnn_aug import pattern_seeds
 from .models.difcon import DifconNetwork, joint_loss
-from .project import InputError, from_extra, replacing
+from .project import InputError, from_extra, replacing, whole_number
 from .reflections import PeakTable, ensure_peak_table
 from .simulation import preset_named, simulate
 from .structures import split
 
-# %% ../nbs/40_training.ipynb #8919bbb4
+# %% ../nbs/40_training.ipynb #83dba63d
 OBJECTIVES = {"cnn_static": None, "cnn_aug": None, "simclr": "nt_xent", "difcon": "barlow_twins"}
 PRECISIONS = {"auto": None, "float32": "32-true", "bf16": "bf16-mixed"}
 
@@ -72,6 +72,7 @@ class Settings:
     def __post_init__(self):
         if self.model not in OBJECTIVES:
             raise InputError(f"unknown model {self.model!r}; choose one of {', '.join(OBJECTIVES)}")
+        preset_named(f"{self.preset}/training")
         if self.precision not in PRECISIONS:
             raise InputError(f"unknown precision {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
         for name, lowest in (("batch_size", 4), ("patterns", self.batch_size), ("checks", 1), ("static_views", 1),
@@ -370,7 +371,7 @@ def load_network(
     network.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
     return network.eval()
 
-# %% ../nbs/40_training.ipynb #b2c41d4f
+# %% ../nbs/40_training.ipynb #488d6938
 class TrainingHooks:
     "What lightning calls: a step of training, the check after an interval, and what a checkpoint keeps."
 
@@ -381,9 +382,11 @@ class TrainingHooks:
         check: PatternSet,  # looked at after each interval
         report: Callable[[str], None],  # takes a line for people
         budget: float | None,  # seconds after which training stops at the next check
+        history_file: Path,  # .csv; written anew at each check
     ):
         super().__init__()
         self.network, self.settings, self.check, self.report, self.budget = network, settings, check, report, budget
+        self.history_file = history_file
         self.history, self.seconds, self.losses, self.out_of_budget = [], 0.0, [], False
 
     def configure_optimizers(self) -> dict:
@@ -435,6 +438,7 @@ class TrainingHooks:
         self.history.append(row | {"seconds": round(self.seconds, 2)})
         self.log_dict({name: value for name, value in row.items() if isinstance(value, float)})
         self.log("accuracy", np.mean([row[task] for task in TASKS]))
+        write_history(self.history, self.history_file)
         self.report(progress_line(self.settings, self.history[-1]))
         if self.budget is not None and self.seconds - self.seconds_before >= self.budget:
             self.out_of_budget = self.trainer.should_stop = True
@@ -540,7 +544,7 @@ def write_history(
         writer.writeheader()
         writer.writerows(history)
 
-# %% ../nbs/40_training.ipynb #eb8b6fe1
+# %% ../nbs/40_training.ipynb #ae936be7
 def fit(
     table: PeakTable,  # all crystals
     is_test: np.ndarray,  # (S,) which are held out
@@ -556,7 +560,7 @@ def fit(
     check = equivariance_set(table, is_test, settings.preset, limit=settings.check_patterns)
     lightning = from_extra("lightning", "train")
     LightningTraining = type("LightningTraining", (TrainingHooks, lightning.LightningModule), {})
-    module = LightningTraining(new_network(settings), settings, check, report, budget)
+    module = LightningTraining(new_network(settings), settings, check, report, budget, checkpoints / "history.csv")
     last = checkpoints / "last.ckpt"
     with quiet_lightning(), torch.random.fork_rng(devices=[]):
         trainer = trainer_for(settings, checkpoints, bar)
@@ -624,7 +628,7 @@ def train(
         write_history(history, path.with_suffix(".csv"))
     return load_network(path)
 
-# %% ../nbs/40_training.ipynb #7fb24702
+# %% ../nbs/40_training.ipynb #43494bd3
 def add_arguments(
     parser,  # argparse.ArgumentParser
 ) -> None:
@@ -632,13 +636,13 @@ def add_arguments(
     parser.add_argument("model", choices=list(OBJECTIVES), help="which network")
     parser.add_argument("--folder", default="runs/train", help="weights, checkpoints and logs go here (default: %(default)s)")
     parser.add_argument("--crystals", default="amcsd", help="amcsd, a folder of CIF files or a .parquet (default: %(default)s)")
-    parser.add_argument("--limit", type=int, help="use so many crystals at most")
+    parser.add_argument("--limit", type=whole_number, help="use so many crystals at most")
     parser.add_argument("--split", choices=["family", "random"], default="family", help="what is held out (default: %(default)s)")
     for name in ("patterns", "batch_size", "learning_rate", "seed", "preset", "precision", "patience"):
         value = getattr(Settings, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help="default: %(default)s")
     parser.add_argument("--budget", type=float, help="minutes after which training stops at the next check; run again to go on")
-    parser.add_argument("--workers", type=int, default=0, help="processes that render patterns (default: %(default)s)")
+    parser.add_argument("--workers", type=functools.partial(whole_number, least=0), default=0, help="processes that render patterns (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="train again although the weights are there")
 
 # %% ../nbs/40_training.ipynb #d27a1e48

@@ -59,7 +59,7 @@ def measured_patterns(names=None):
     "Some patterns of the measured set in bins of 0.01°, at their own angles, with a maximum of 1."
     columns = ["id", "two_theta", "intensity", "wavelength_A", "processed", "recommended"]
     table = pd.read_parquet(data_file("measured/measured_patterns.parquet"), columns=columns)
-    chosen = table[table["id"].isin(names)] if names else table.query("recommended and processed == 'raw' and 1.5 < wavelength_A < 1.6")
+    chosen = table.set_index("id").loc[names] if names else table.query("recommended and processed == 'raw' and 1.5 < wavelength_A < 1.6")
     grid = (np.arange(12000) + 0.5) * 0.01
     bins = [np.interp(grid, angles, counts, left=0, right=0) for angles, counts in zip(chosen["two_theta"], chosen["intensity"])]
     return torch.tensor(np.array(bins) / np.max(bins, axis=1, keepdims=True)).float()

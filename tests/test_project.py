@@ -1,9 +1,21 @@
 # Generated from nbs/03_project.ipynb; edit the notebook, then run make export.
-from difcon.project import MissingExtra, data_file, data_folder, forget_stale_kernels, from_extra, keep_kernels, replacing, save_table
+from difcon.project import MissingExtra, data_file, data_folder, forget_stale_kernels, from_extra, keep_kernels, replacing, save_table, whole_number
 from pathlib import Path
+import argparse
 import os
 import pandas as pd
 import tempfile
+
+
+def test_whole_numbers():
+    assert whole_number("3") == 3 and whole_number("0", least=0) == 0
+    for text in ("0", "-3", "2.5", "many"):
+        try:
+            whole_number(text)
+        except argparse.ArgumentTypeError as error:
+            assert text in str(error)
+        else:
+            raise AssertionError(f"{text} was taken")
 
 
 def test_data_folder_follows_the_environment():

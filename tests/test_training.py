@@ -15,7 +15,7 @@ import torch
 
 
 def test_impossible_settings_are_refused():
-    for wrong in ({"model": "resnet"}, {"batch_size": 5}, {"patterns": 10}, {"learning_rate": 0.0}, {"precision": "float8"},
+    for wrong in ({"model": "resnet"}, {"batch_size": 5}, {"patterns": 10}, {"learning_rate": 0.0}, {"precision": "float8"}, {"preset": "table2"},
                   {"temperature": -1.0}, {"task_weights": (0, 0, 0)}, {"seed": 200}, {"checks": 0}):
         try:
             Settings(**({"model": "difcon"} | wrong))
