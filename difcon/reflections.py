@@ -172,8 +172,8 @@ def structure_factors(
                     f_squared.append(minus_real**2 + minus_imaginary**2)
     return np.array(g_squared)[1:], np.array(f_squared)[1:]
 
-# %% ../nbs/02_reflections.ipynb #a1cce5ae
-TWO_THETA_STEP = 1e-5  # degrees; lines closer than this are one
+# %% ../nbs/02_reflections.ipynb #843b2496
+TWO_THETA_STEP = 1e-5  # degrees; 2θ is rounded to it, and lines of one rounded 2θ are one
 WEAKEST = 1e-5  # of the strongest line
 
 # %% ../nbs/02_reflections.ipynb #b8e145a3
@@ -297,7 +297,7 @@ class PeakTable:
         lines = (self.d_spacing, self.structure_factor_squared, self.multiplicity, self.two_theta, self.intensity)
         return PeakTable(*texts, self.space_groups[indices], offsets, *(column[chosen] for column in lines))
 
-# %% ../nbs/02_reflections.ipynb #415bb20f
+# %% ../nbs/02_reflections.ipynb #49b48df2
 SCHEMA = pyarrow.schema({
     "identifier": pyarrow.string(),
     "name": pyarrow.string(),
@@ -308,7 +308,7 @@ SCHEMA = pyarrow.schema({
     "multiplicity": pyarrow.list_(pyarrow.int32()),
 })
 SETTINGS = {
-    "format": 1,
+    "format": 2,
     "wavelength": WAVELENGTH,
     "two_theta_max": TWO_THETA_MAX,
     "two_theta_step": TWO_THETA_STEP,

@@ -228,7 +228,7 @@ def orbit(
 # %% ../nbs/01_structures.ipynb #8034bb16
 NONMETALS = "B Si C Sb As P N H Te Se S At I Br Cl O F".split()  # IUPAC's order, most electronegative last
 
-# %% ../nbs/01_structures.ipynb #3ad8c446
+# %% ../nbs/01_structures.ipynb #afee1c1a
 def reduced_formula(
     numbers: np.ndarray,  # (N,) atomic numbers
     occupancies: np.ndarray,  # (N,)
@@ -239,6 +239,7 @@ def reduced_formula(
     whole = [round(amount) for amount in amounts[elements] if abs(amount - round(amount)) < 0.02 and amount > 0.5]
     divisor = math.gcd(*whole) or 1
     amount_of = {gemmi.Element(int(number)).name: round(amounts[number] / divisor, 1) for number in elements}
+    amount_of = {name: amount for name, amount in amount_of.items() if amount} or amount_of  # traces make no family
     order = sorted(amount_of, key=lambda name: (NONMETALS.index(name) if name in NONMETALS else -1, name))
     return "".join(name + (f"{amount_of[name]:g}" if amount_of[name] != 1 else "") for name in order)
 

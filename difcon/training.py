@@ -576,7 +576,7 @@ def fit(
         report(f"{settings.model}: stopped, no better accuracy in {settings.patience} checks")
     return module.network.eval(), module.history, complete or not module.out_of_budget
 
-# %% ../nbs/40_training.ipynb #9cc28a8e
+# %% ../nbs/40_training.ipynb #1c957d95
 def make_card(
     network: nn.Module,  # trained
     table: PeakTable,  # all crystals
@@ -595,6 +595,7 @@ def make_card(
         "crystals_held_out": int(is_test.sum()),
         "parameters": parameter_count(network),
         "patterns_seen": history[-1]["patterns"],
+        "patterns_of_weights": max(history, key=lambda row: sum(row[task] for task in TASKS))["patterns"],
         "seconds": history[-1]["seconds"],
         "hardware": hardware(),
         "precision": chosen_precision(settings.precision),

@@ -92,6 +92,14 @@ def test_barlow_twins_limits():
     assert torch.isclose(loss, torch.tensor(3.0)) and constant.grad.isfinite().all()
 
 
+def test_autocast_does_not_round_the_objectives():
+    views = torch.randn(32, 16, generator=torch.Generator().manual_seed(0))
+    for objective in ("nt_xent", "barlow_twins"):
+        plain = contrastive_loss(views, objective)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(contrastive_loss(views, objective), plain)
+
+
 def test_joint_loss_is_the_sum_of_its_parts():
     torch.manual_seed(0)
     network = DifconNetwork(NetworkSettings(bins=600, widths=(8, 16), tail=4, features=24), representation=40)

@@ -50,6 +50,7 @@ def test_orbits_of_special_positions():
 def test_formulas():
     assert reduced_formula(np.array([8] * 6 + [14] * 3), np.ones(9)) == "SiO2"
     assert reduced_formula(np.array([12] * 8 + [26] * 8 + [8] * 8), np.repeat([0.9, 0.1, 1.0], 8)) == "Fe0.1Mg0.9O"
+    assert reduced_formula(np.array([12] * 4 + [26] * 4 + [8] * 4), np.repeat([0.97, 0.03, 1.0], 4)) == "MgO"
     assert reduced_formula(np.array([6]), np.array([0.04])) == "C0"
 
 

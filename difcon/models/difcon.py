@@ -101,21 +101,22 @@ def barlow_twins(
     correlation = cross_correlation(first, second)
     return invariance_loss(correlation) + off_diagonal_weight * redundancy_reduction_loss(correlation)
 
-# %% ../../nbs/34_difcon.ipynb #7e062a02
+# %% ../../nbs/34_difcon.ipynb #735ead2f
 def contrastive_loss(
     representation: Tensor,  # (2N, F): first views of N crystals, then second views in the same order
     objective: str,  # "nt_xent" or "barlow_twins"
     temperature: float = 0.1,  # of NT-Xent
     off_diagonal_weight: float = 0.005,  # of Barlow Twins
 ) -> Tensor:  # (); Barlow Twins as a mean over features
-    "The contrastive objective of a batch of positive pairs."
+    "The contrastive objective of a batch of positive pairs, in float32 whatever the network computes in."
     if len(representation) % 2:
         raise InputError(f"{len(representation)} patterns cannot be pairs; give an even batch size")
-    first, second = representation.chunk(2)
-    if objective == "nt_xent":
-        return nt_xent(first, second, temperature)
-    if objective == "barlow_twins":
-        return barlow_twins(first, second, off_diagonal_weight) / representation.shape[1]
+    first, second = representation.float().chunk(2)
+    with torch.autocast(representation.device.type, enabled=False):
+        if objective == "nt_xent":
+            return nt_xent(first, second, temperature)
+        if objective == "barlow_twins":
+            return barlow_twins(first, second, off_diagonal_weight) / representation.shape[1]
     raise InputError(f"unknown objective {objective!r}; choose nt_xent or barlow_twins")
 
 # %% ../../nbs/34_difcon.ipynb #fd43f0e0
