@@ -290,7 +290,7 @@ def vertex(
     left, top, right = values[places - 1], values[places], values[places + 1]
     return places + (left - right) / (2 * (left - 2 * top + right))
 
-# %% ../nbs/50_measured.ipynb #ff3e67d3
+# %% ../nbs/50_measured.ipynb #445b781e
 def find_peaks(
     pattern: Pattern,
 ) -> np.ndarray:  # (M,) rising positions, degrees, at the reference wavelength
@@ -298,7 +298,7 @@ def find_peaks(
     bins = torch.from_numpy(to_bins(pattern))
     lines = torch.where(bins != 0, bins - background(bins[None])[0], 0).double().numpy()
     smooth = gaussian_filter1d(lines, SMOOTHING / BIN_WIDTH)
-    step = np.median(np.diff(pattern.two_theta))
+    step = np.nanmedian(np.diff(to_reference_wavelength(pattern.two_theta, pattern.wavelength)))
     noise = noise_level(pattern) * min(1.0, np.sqrt(step / (2 * np.sqrt(np.pi) * SMOOTHING)))
     typical = np.median(bins[bins != 0]).item()
     growth = np.sqrt(np.maximum(bins.numpy() / typical, 1)) if typical > 0 else 1.0

@@ -6,7 +6,7 @@
 __all__ = ['shipped_weights', 'Prediction', 'Predictor', 'class_record', 'as_record', 'as_json', 'percent', 'columns_of',
            'as_text', 'read_files', 'predict_files', 'add_arguments', 'run']
 
-# %% ../nbs/51_prediction.ipynb #2bb4567b
+# %% ../nbs/51_prediction.ipynb #3d61e436
 import argparse
 import json
 import sys
@@ -21,9 +21,8 @@ import torch
 
 from .cleaning import clean
 from .measured import Pattern, read_pattern, to_bins
-from .models.cnn import TASKS
 from .project import InputError, whole_number
-from .symmetry import CRYSTAL_SYSTEMS, crystal_system, extinction_group, extinction_symbol, space_group_symbol
+from .symmetry import CRYSTAL_SYSTEMS, TASKS, crystal_system, extinction_group, extinction_symbol, space_group_symbol
 from .training import load_network, predict_probabilities
 
 # %% ../nbs/51_prediction.ipynb #70be4c29

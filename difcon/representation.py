@@ -6,7 +6,7 @@
 __all__ = ['VIEWS_STREAM', 'cosine_similarities', 'block_means', 'block_contrast', 'nearest_is_same', 'held_out_views',
            'representations', 'draw_similarities', 'nearest', 'draw_plane']
 
-# %% ../nbs/61_representation.ipynb #50db73c7
+# %% ../nbs/61_representation.ipynb #1fd1bc0c
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 
 from .project import InputError
 from .reflections import PeakTable
-from .symmetry import CRYSTAL_SYSTEMS
+from .symmetry import CRYSTAL_SYSTEMS, classes_of
 from .training import PatternSet, network_outputs, pattern_set
 
 # %% ../nbs/61_representation.ipynb #d9806ebb

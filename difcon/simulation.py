@@ -7,7 +7,8 @@ __all__ = ['TABLE1', 'TABLE1_TRAINING', 'TABLE1_TEST', 'GENTLEST', 'PRESETS', 'R
            'preset_named', 'latin_hypercube', 'drawn_values', 'checked_seeds', 'sample_parameters', 'hashed',
            'uniform_draws', 'largest', 'scaled', 'disturbed_peaks', 'render', 'in_threads', 'simulate', 'two_views']
 
-# %% ../nbs/20_simulation.ipynb #700990f9
+# %% ../nbs/20_simulation.ipynb #65e04820
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -134,9 +135,9 @@ def drawn_values(
     signed = 2 * draws - 1
     return np.where(signed < 0, -1, 1) * variable.value(low + (high - low) * np.abs(signed))
 
-# %% ../nbs/20_simulation.ipynb #06f54e12
+# %% ../nbs/20_simulation.ipynb #4390bbfb
 def checked_seeds(
-    seeds,  # (B,) whole numbers: an array, a tensor, a list or a range
+    seeds: np.ndarray,  # (B,) whole numbers: an array, a tensor, a list or a range
 ) -> np.ndarray:  # (B,) int64
     "Seeds as an array; InputError when they are not whole numbers of 0 or above in one row."
     seeds = np.asarray(seeds)
@@ -165,23 +166,23 @@ def sample_parameters(
             parameters[name] = drawn_values(variable, preset.u_range, draws[:, column])
     return parameters
 
-# %% ../nbs/20_simulation.ipynb #b19a511d
+# %% ../nbs/20_simulation.ipynb #38e1c32a
 @register_jitable
 def hashed(
-    value,  # any 64-bit number
-):  # 64 bits that look random
+    value: np.uint64,  # any 64-bit number
+) -> np.uint64:  # 64 bits that look random
     "SplitMix64's finaliser (Steele, Lea & Flood 2014)."
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
 
-# %% ../nbs/20_simulation.ipynb #495c398c
+# %% ../nbs/20_simulation.ipynb #3b759927
 @register_jitable
 def uniform_draws(
-    seed,  # of the pattern
-    stream,  # which operation, a small whole number
-    count,  # how many
-):  # (count,) float32 in [0, 1), multiples of 2⁻²⁴
+    seed: int,  # of the pattern
+    stream: int,  # which operation, a small whole number
+    count: int,  # how many
+) -> np.ndarray:  # (count,) float32 in [0, 1), multiples of 2⁻²⁴
     "Uniform random numbers of one operation on one pattern."
     golden = np.uint64(0x9E3779B97F4A7C15)
     state = hashed(np.uint64(seed) * golden + np.uint64(stream))
@@ -193,29 +194,35 @@ def uniform_draws(
 # %% ../nbs/20_simulation.ipynb #88f665d9
 RECORD = np.dtype([(drawn, np.float64) for drawn in DRAWN])
 
-# %% ../nbs/20_simulation.ipynb #6281dc51
+# %% ../nbs/20_simulation.ipynb #fd083252
 @numba.njit(fastmath={"nnan", "nsz"})  # without NaN the search for the largest takes several values at a time
 def largest(
-    values,  # (N,) float32
-):  # float32, 0 when none is above 0
+    values: np.ndarray,  # (N,) float32
+) -> np.float32:  # 0 when none is above 0
     "The largest of some values."
     found = np.float32(0)
     for value in values:
         found = max(found, value)
     return found
 
-# %% ../nbs/20_simulation.ipynb #c3665d21
+# %% ../nbs/20_simulation.ipynb #eaf4e4f3
 @register_jitable
 def scaled(
-    values,  # (N,) float32
-):  # (N,) float32
+    values: np.ndarray,  # (N,) float32
+) -> np.ndarray:  # (N,) float32
     "Scale to a maximum of 1; values without anything above 0 stay."
     top = largest(values)
     return values / (top if top > 0 else np.float32(1))
 
-# %% ../nbs/20_simulation.ipynb #de839a95
+# %% ../nbs/20_simulation.ipynb #003cd19a
 @register_jitable
-def disturbed_peaks(two_theta, intensity, given, heights, seed):
+def disturbed_peaks(
+    two_theta: np.ndarray,  # (P,) ideal peak positions, degrees
+    intensity: np.ndarray,  # (P,) intensities, the largest 1
+    given: np.record,  # the pattern's random variables, of type RECORD
+    heights: np.ndarray,  # (2,) lowest and highest height of an impurity peak, relative to the largest peak
+    seed: int,  # of the pattern
+) -> tuple[np.ndarray, np.ndarray]:  # (P + M,) positions in degrees and intensities; the M impurities last
     "Everything that happens to peaks before they get a profile: shift, noise, cropping, impurities."
     two_theta = zero_shift(two_theta, given.zero_shift)
     two_theta = position_noise(two_theta, given.position_noise, uniform_draws(seed, 0, two_theta.size))
@@ -226,10 +233,20 @@ def disturbed_peaks(two_theta, intensity, given, heights, seed):
     drawn = heights[0] + (heights[1] - heights[0]) * uniform_draws(seed, 3, count)
     return impurity_peaks(two_theta, scaled(intensity.astype(np.float32)), positions, drawn)
 
-# %% ../nbs/20_simulation.ipynb #8ad32c16
+# %% ../nbs/20_simulation.ipynb #c0b97b82
 @numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
-def render(patterns, first, last, two_theta, intensity, offsets, parameters, heights, seeds):
-    "Draw patterns first … last - 1 of a batch into the rows of an array."
+def render(
+    patterns: np.ndarray,  # (B, 12000) float32, largest value 1; some of its rows are written
+    first: int,  # the first row that is drawn
+    last: int,  # the row after the last one that is drawn
+    two_theta: np.ndarray,  # (ΣP,) ideal peak positions of the whole batch, degrees
+    intensity: np.ndarray,  # (ΣP,) intensities, the largest of each list 1
+    offsets: np.ndarray,  # (B + 1,) int64, where each list starts
+    parameters: np.ndarray,  # (B,) random variables, of type RECORD
+    heights: np.ndarray,  # (2,) lowest and highest height of an impurity peak, relative to the largest peak
+    seeds: np.ndarray,  # (B,) int64
+) -> None:
+    "Draw patterns first … last - 1 of a batch into their rows of an array, in the order of Table 1."
     for row in range(first, last):
         given, seed = parameters[row], seeds[row]
         chosen = slice(offsets[row], offsets[row + 1])
@@ -242,9 +259,9 @@ def render(patterns, first, last, two_theta, intensity, offsets, parameters, hei
         noisy = background_noise(scaled(pattern), bounds[0], bounds[1], white, proportional)
         patterns[row] = scaled(pattern_cropping(noisy, given.pattern_low, given.pattern_high))
 
-# %% ../nbs/20_simulation.ipynb #3a7af4b0
+# %% ../nbs/20_simulation.ipynb #74ed5a8d
 def in_threads(
-    work,  # called with the first and the one after the last row of a piece
+    work: Callable[[int, int], None],  # called with the first and the one after the last row of a piece
     rows: int,
 ) -> None:
     "Do rows in as many threads as `numba.get_num_threads()` says; one thread is the caller's own."
@@ -256,11 +273,11 @@ def in_threads(
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, ends[:-1], ends[1:]))
 
-# %% ../nbs/20_simulation.ipynb #8b237aa5
+# %% ../nbs/20_simulation.ipynb #09577c16
 def simulate(
     peaks: Peaks,  # B peak lists
     preset: Preset,  # TABLE1_TRAINING, TABLE1_TEST, one of your own, or preset_named("table1/training")
-    seeds,  # (B,) whole numbers, 0 or above; two views of a crystal are two seeds
+    seeds: np.ndarray,  # (B,) whole numbers, 0 or above; two views of a crystal are two seeds
 ) -> tuple[torch.Tensor, dict[str, np.ndarray]]:  # (B, 12000) float32, largest value 1; name → (B,) sampled values
     """Simulate one pattern for each peak list.
 
@@ -282,12 +299,12 @@ def simulate(
     in_threads(lambda first, last: render(patterns, first, last, *given), len(seeds))
     return torch.from_numpy(patterns), parameters
 
-# %% ../nbs/20_simulation.ipynb #736b94cb
+# %% ../nbs/20_simulation.ipynb #abe7a131
 def two_views(
     peaks: Peaks,  # B peak lists
     preset: Preset,
-    first_seeds,  # (B,) whole numbers
-    second_seeds,  # (B,) whole numbers, none equal to the first one of its row
+    first_seeds: np.ndarray,  # (B,) whole numbers
+    second_seeds: np.ndarray,  # (B,) whole numbers, none equal to the first one of its row
 ) -> tuple[torch.Tensor, torch.Tensor]:  # two (B, 12000) float32
     "Two patterns of each peak list with independent random variables: a positive pair."
     if np.any(checked_seeds(first_seeds) == checked_seeds(second_seeds)):

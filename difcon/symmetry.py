@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['CRYSTAL_SYSTEMS', 'LAST_SPACE_GROUP', 'SYSTEM_OF_SPACE_GROUP', 'BOX', 'EXTINCTION_GROUP_OF_SPACE_GROUP',
-           'SYSTEM_OF_EXTINCTION_GROUP', 'SPACE_GROUPS_IN_SYSTEM', 'SPACE_GROUPS_IN_EXTINCTION_GROUP', 'AXES', 'ZONES',
-           'ZONES_OF_SYSTEM', 'CONDITIONS', 'checked_number', 'checked_space_group', 'space_group_symbol',
-           'space_group_number', 'crystal_system', 'system_label', 'space_groups_of_system', 'absent_under',
-           'operations', 'systematically_absent', 'absent_in_box_under', 'absent_in_box', 'extinction_rule',
-           'derived_extinction_groups', 'extinction_group', 'checked_extinction_group', 'space_groups_of',
-           'glide_letter', 'screw_axis', 'screw_is_needed', 'extinction_place', 'extinction_symbol',
-           'extinction_groups_of_system', 'extinction_group_number', 'factors', 'index_sum', 'in_zone', 'obeys',
-           'forbidden_by', 'condition_in_zone', 'conditions_of_space_group', 'reflection_conditions']
+           'SYSTEM_OF_EXTINCTION_GROUP', 'SPACE_GROUPS_IN_SYSTEM', 'SPACE_GROUPS_IN_EXTINCTION_GROUP', 'TASKS',
+           'CLASSES_OF_SPACE_GROUP', 'AXES', 'ZONES', 'ZONES_OF_SYSTEM', 'CONDITIONS', 'checked_number',
+           'checked_space_group', 'space_group_symbol', 'space_group_number', 'crystal_system', 'system_label',
+           'space_groups_of_system', 'absent_under', 'operations', 'systematically_absent', 'absent_in_box_under',
+           'absent_in_box', 'extinction_rule', 'derived_extinction_groups', 'extinction_group',
+           'checked_extinction_group', 'space_groups_of', 'classes_of', 'glide_letter', 'screw_axis', 'screw_is_needed',
+           'extinction_place', 'extinction_symbol', 'extinction_groups_of_system', 'extinction_group_number', 'factors',
+           'index_sum', 'in_zone', 'obeys', 'forbidden_by', 'condition_in_zone', 'conditions_of_space_group',
+           'reflection_conditions']
 
 # %% ../nbs/00_symmetry.ipynb #a38971c6
 import operator
@@ -192,6 +193,24 @@ SYSTEM_OF_EXTINCTION_GROUP = np.zeros(101, np.int64)  # labels 0 to 6
 SYSTEM_OF_EXTINCTION_GROUP[EXTINCTION_GROUP_OF_SPACE_GROUP] = SYSTEM_OF_SPACE_GROUP
 SPACE_GROUPS_IN_SYSTEM = np.arange(7)[:, None] == SYSTEM_OF_SPACE_GROUP  # (7, 230) bool
 SPACE_GROUPS_IN_EXTINCTION_GROUP = np.arange(101)[:, None] == EXTINCTION_GROUP_OF_SPACE_GROUP  # (101, 230) bool
+
+# %% ../nbs/00_symmetry.ipynb #49160fcb
+TASKS = {"crystal_system": "CS", "extinction_group": "EG", "space_group": "SG"}  # with the paper's short names
+CLASSES_OF_SPACE_GROUP = {  # task to (230,) labels, by space_group - 1
+    "crystal_system": SYSTEM_OF_SPACE_GROUP,
+    "extinction_group": EXTINCTION_GROUP_OF_SPACE_GROUP,
+    "space_group": np.arange(230),
+}
+
+# %% ../nbs/00_symmetry.ipynb #8eabde27
+def classes_of(
+    space_groups: np.ndarray,  # (B,) numbers 1 to 230
+) -> dict[str, np.ndarray]:  # task to (B,) labels from 0
+    "The labels of all three tasks; InputError for a number that is no space group."
+    groups = np.asarray(space_groups, dtype=np.int64)
+    if groups.size and (groups.min() < 1 or groups.max() > 230):
+        raise InputError(f"space groups {groups.min()} to {groups.max()}: numbers must be from 1 to 230")
+    return {task: labels[groups - 1] for task, labels in CLASSES_OF_SPACE_GROUP.items()}
 
 # %% ../nbs/00_symmetry.ipynb #6eba2093
 def glide_letter(

@@ -9,7 +9,7 @@ __all__ = ['OBJECTIVES', 'PRECISIONS', 'EQUIVARIANCE_STREAM', 'INVARIANCE_STREAM
            'read_card', 'load_network', 'TrainingHooks', 'progress_line', 'chosen_precision', 'hardware', 'fingerprint',
            'quiet_lightning', 'trainer_for', 'write_history', 'fit', 'make_card', 'train', 'add_arguments', 'run']
 
-# %% ../nbs/40_training.ipynb #49e8b077
+# %% ../nbs/40_training.ipynb #f2766632
 import contextlib
 import csv
 import functools
@@ -32,13 +32,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from .cleaning import clean
-from .models.cnn import TASKS, NetworkSettings, SymmetryNetwork, SymmetryOutput, hits, parameter_count, symmetry_loss
+from .models.cnn import NetworkSettings, SymmetryNetwork, SymmetryOutput, hits, parameter_count, symmetry_loss
 from .models.cnn_aug import pattern_seeds
 from .models.difcon import DifconNetwork, joint_loss
 from .project import InputError, from_extra, replacing, whole_number
 from .reflections import PeakTable, ensure_peak_table
 from .simulation import preset_named, simulate
-from .structures import split
+from .structures import evenly_spread, split
+from .symmetry import TASKS
 
 # %% ../nbs/40_training.ipynb #83dba63d
 OBJECTIVES = {"cnn_static": None, "cnn_aug": None, "simclr": "nt_xent", "difcon": "barlow_twins"}
@@ -227,7 +228,7 @@ class PatternSet:
         "All patterns, some at a time."
         return (self.patterns(first, first + size) for first in range(0, len(self), size))
 
-# %% ../nbs/40_training.ipynb #3577e97c
+# %% ../nbs/40_training.ipynb #30111682
 def pattern_set(
     name: str,  # of the set
     table: PeakTable,  # all crystals
@@ -240,7 +241,7 @@ def pattern_set(
     "A set with some patterns of each structure, those of a structure one after the other."
     if limit is not None and limit < len(structures) * views:
         count = max(1, limit // views)
-        structures = structures[np.linspace(0, len(structures) - 1, count).round().astype(int)]
+        structures = structures[evenly_spread(len(structures), count)]
     if not len(structures):
         raise InputError(f"the {name} set has no structures; give more crystals or another split")
     rows = np.repeat(structures, views)
@@ -455,13 +456,13 @@ class TrainingHooks:
     ) -> None:
         self.history, self.seconds = checkpoint["difcon"]["history"], checkpoint["difcon"]["seconds"]
 
-# %% ../nbs/40_training.ipynb #7c4ecc25
+# %% ../nbs/40_training.ipynb #98cdbabb
 def progress_line(
     settings: Settings,  # of the training
     row: Mapping,  # of the history
 ) -> str:
     "One line for people: how far, the loss, and the accuracies on the equivariance set."
-    shares = ", ".join(f"{short} {100 * row[task]:.0f} %" for short, task in zip(("CS", "EG", "SG"), TASKS))
+    shares = ", ".join(f"{short} {100 * row[task]:.0f} %" for task, short in TASKS.items())
     seen, total = f"{row['patterns']:,}".replace(",", " "), f"{settings.steps * settings.batch_size:,}".replace(",", " ")
     return f"{settings.model:>10}  {seen:>9} / {total} patterns  loss {row['loss']:6.3f}  {shares}  {row['seconds']:.0f} s"
 

@@ -1,6 +1,7 @@
 # Generated from nbs/16_profile.ipynb; edit the notebook, then run make export.
 from difcon.augment.binning import BINS
 from difcon.augment.binning import BIN_WIDTH
+from difcon.augment.binning import binning
 from difcon.augment.profile import NARROWEST, WIDEST, add_peaks, full_width, integral, profile_table, pseudo_voigt
 import numpy as np
 import scipy.stats
@@ -58,6 +59,11 @@ def test_table_equals_the_integral():
     assert np.isclose(integral(-1e9, table), -0.5) and np.isclose(integral(1e9, table), 0.5)
 
 
+def symmetric_integral(t, eta):
+    "Integral of a symmetric line from its position to t full widths."
+    return (1 - eta) * scipy.special.erf(np.sqrt(4 * np.log(2)) * t) / 2 + eta * np.arctan(2 * t) / np.pi
+
+
 def direct_sum(two_theta, intensity, full_width, eta, rho):
     "All lines in all bins, in 64 bits."
     edges = np.arange(BINS + 1) * BIN_WIDTH
@@ -65,8 +71,7 @@ def direct_sum(two_theta, intensity, full_width, eta, rho):
     pattern = np.zeros(BINS)
     for angle, area, width in zip(two_theta, intensity, full_width):
         t = (edges - angle) / width
-        whole = (1 - eta) * scipy.special.erf(np.sqrt(4 * np.log(2)) * t) / 2 + eta * np.arctan(2 * t) / np.pi
-        pattern += area * np.diff(whole) / BIN_WIDTH
+        pattern += area * np.diff(symmetric_integral(t, eta)) / BIN_WIDTH
         if rho != 0:  # the odd part adds intensity on one side and takes it from the other
             points = t[:-1, None] + BIN_WIDTH / width * (nodes + 1) / 2
             even = (1 - eta) * np.sqrt(4 * np.log(2) / np.pi) * np.exp(-4 * np.log(2) * points**2)
@@ -119,13 +124,26 @@ def test_lines_without_intensity_leave_nothing():
     assert not pattern.any()
 
 
-def test_fine_bins_and_exact_positions_agree():
-    two_theta, intensity, widths = np.array([30.0013, 30.0287]), np.array([1.0, 0.6]), np.full(2, 0.015)
-    patterns = np.zeros((3, BINS), np.float32)
-    for pattern, bin_width in zip(patterns, (1e-2, 1e-3, 1e-5)):
-        centres = (np.floor(two_theta / bin_width) + 0.5) * bin_width
-        add_peaks(pattern, centres, intensity, widths, profile_table(0.3, 0.0))
+def binned_and_convolved(two_theta, intensity, width, eta, finer, start):
+    "Lines put into bins of 0.01° / `finer` over 120° / `finer` from `start`, convolved with a line, averaged to bins of 0.01°."
+    edges = (np.arange(2 * BINS) - BINS + 0.5) * BIN_WIDTH / finer
+    line = np.diff(symmetric_integral(edges / width, eta)) * finer / BIN_WIDTH
+    bins = binning((two_theta - start) * finer, intensity)
+    convolved = scipy.signal.fftconvolve(bins, line)[BINS - 1 : 2 * BINS - 1]
+    return convolved.reshape(-1, finer).mean(axis=1)
+
+
+def exact_and_binned(width, finer):
+    "Two close lines in the same bins around 30°: drawn at their exact positions, and binned and convolved."
+    two_theta, intensity, start = np.array([30.0013, 30.0287]), np.array([1.0, 0.6]), max(0, 30 - 60 / finer)
     exact = np.zeros(BINS, np.float32)
-    add_peaks(exact, two_theta, intensity, widths, profile_table(0.3, 0.0))
-    coarse, fine, finest = np.abs(patterns - exact).max(axis=1) / exact.max()
-    assert coarse > 0.05 > fine > finest and finest < 2e-3
+    add_peaks(exact, two_theta, intensity, np.full(2, width), profile_table(0.3, 0.0))
+    binned = binned_and_convolved(two_theta, intensity, width, 0.3, finer, start)
+    first = round(start / BIN_WIDTH)
+    return exact[first : first + len(binned)], binned
+
+
+def test_bins_that_are_convolved_become_exact_positions():
+    coarse, fine, finest = (np.abs(np.subtract(*exact_and_binned(0.015, finer))).max() for finer in (1, 10, 100))
+    top = exact_and_binned(0.015, 1)[0].max()
+    assert coarse > 0.05 * top > fine > 5 * finest and finest < 5e-3 * top

@@ -1,20 +1,13 @@
 # Generated from nbs/60_evaluation.ipynb; edit the notebook, then run make export.
-from difcon.evaluation import LIBRARY_PARTS, MODELS, Score, TASKS, bootstrap_interval, confusion, credit_trigonal, evenly_spread, indexed_system, library_matches, library_parts, library_table, majority_class, network_cards, results_table, scores, tidy_table, true_classes
+from difcon.evaluation import LIBRARY_PARTS, MODELS, Score, bootstrap_interval, confusion, credit_trigonal, library_matches, library_parts, library_table, majority_class, network_cards, results_table, scores, tidy_table
 from difcon.project import InputError
-from difcon.symmetry import CRYSTAL_SYSTEMS
+from difcon.symmetry import TASKS
+from difcon.symmetry import classes_of
 from pathlib import Path
 import numpy as np
 import pyarrow
 import pytest
 import tempfile
-
-
-def test_classes_follow_from_the_space_group():
-    classes = true_classes(np.arange(1, 231))
-    assert [len(set(classes[task].tolist())) for task in TASKS] == [7, 101, 230]
-    assert CRYSTAL_SYSTEMS[true_classes([14])["crystal_system"][0]] == "monoclinic"
-    with pytest.raises(InputError, match="0 to 225"):
-        true_classes([0, 225])
 
 
 def test_interval_agrees_with_the_binomial():
@@ -101,20 +94,6 @@ def test_absent_weights_name_notebook_40():
         network_cards(folder)
 
 
-def test_places_are_evenly_spread():
-    for count, limit in ((576, 60), (10, 9), (10, 10), (3, 100)):
-        places = evenly_spread(count, limit, seed=4)
-        assert len(places) == len(np.unique(places)) == min(count, limit) and 0 <= places[0] and places[-1] < count
-        assert np.diff(places).max() - np.diff(places).min() <= 1
-    assert (evenly_spread(576, 60, 4) != evenly_spread(576, 60, 5)).any()
-
-
-def test_cubic_lines_are_indexed():
-    lines = 2 * np.degrees(np.arcsin(1.5418 / 2 / 5.64 * np.sqrt([3, 4, 8, 11, 12, 16, 19, 20, 24, 27, 32, 35, 36, 40, 43, 44])))
-    assert CRYSTAL_SYSTEMS[indexed_system(lines)] == "cubic"
-    assert indexed_system(lines[:3]) == -1
-
-
 def test_hexagonal_cells_of_trigonal_crystals():
     assert credit_trigonal(np.array([5, 5, 6, -1]), np.array([4, 5, 4, 4])).tolist() == [4, 5, 6, -1]
 
@@ -134,7 +113,7 @@ def test_membership_of_the_library():
 
 def test_table_by_library():
     space_groups = np.array([14, 14, 62, 225])
-    guess = {task: classes.copy() for task, classes in true_classes(space_groups).items()}
+    guess = {task: classes.copy() for task, classes in classes_of(space_groups).items()}
     guess["space_group"][3] = 0
     parts = {"all": np.ones(4, bool), "out of library": np.arange(4) == 3}
     row = library_table({"DIFCON": guess}, space_groups, parts).to_dict("records")[0]

@@ -1,8 +1,9 @@
 # Generated from nbs/32_cnn_static.ipynb; edit the notebook, then run make export.
-from difcon.models.cnn import Backbone, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, TASKS, flat_length, hits, symmetry_loss
+from difcon.models.cnn import Backbone, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, flat_length, hits, symmetry_loss
 from difcon.project import InputError
 from difcon.symmetry import EXTINCTION_GROUP_OF_SPACE_GROUP
 from difcon.symmetry import SYSTEM_OF_SPACE_GROUP
+from difcon.symmetry import TASKS
 from torch import nn
 import numpy as np
 import torch

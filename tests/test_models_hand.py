@@ -1,7 +1,8 @@
 # Generated from nbs/31_hand.ipynb; edit the notebook, then run make export.
-from difcon.models.hand import Hand, contradiction_rate, features, labels
+from difcon.models.hand import Hand, contradiction_rate, features
 from difcon.project import InputError
 from difcon.reflections import Peaks
+from difcon.symmetry import classes_of
 import numpy as np
 
 
@@ -36,5 +37,5 @@ def test_forests_learn_and_repeat():
     rows = generator.normal(size=(400, 11)) + groups[:, None]
     first, second = (Hand(seed=3, trees=10).fit(rows[:300], groups[:300]).predict(rows[300:]) for _ in range(2))
     assert all(np.array_equal(first[task], second[task]) for task in first)
-    truth = labels(groups[300:])
+    truth = classes_of(groups[300:])
     assert all((first[task] == truth[task]).mean() > 0.95 for task in truth)

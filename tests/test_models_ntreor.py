@@ -144,4 +144,5 @@ def test_answers_of_the_baseline():
     generator = np.random.default_rng(0)
     by_chance = [np.sort(generator.uniform(10, 60, lines)) for lines in (8, 8, 12, 12, 20, 20)]
     assert crystal_system_by_indexing(by_chance) == [None] * 6
-    assert crystal_system_by_indexing([lines_of_cell(*KNOWN["quartz"]), [10.0, 20.0]]) == ["hexagonal", None]
+    known = [lines_of_cell(*KNOWN[name]) for name in ("quartz", "corundum")]
+    assert crystal_system_by_indexing([*known, [10.0, 20.0]]) == ["hexagonal", "trigonal", None]

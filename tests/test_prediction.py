@@ -3,10 +3,10 @@ from dataclasses import asdict
 from difcon.measured import Pattern
 from difcon.measured import read_pattern
 from difcon.models.cnn import NetworkSettings
-from difcon.models.cnn import TASKS
 from difcon.prediction import Prediction, Predictor, add_arguments, as_json, as_text, predict_files, run
 from difcon.project import InputError
 from difcon.symmetry import CRYSTAL_SYSTEMS
+from difcon.symmetry import TASKS
 from difcon.training import Settings
 from difcon.training import new_network
 from difcon.training import save_network

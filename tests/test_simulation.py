@@ -13,7 +13,7 @@ from difcon.augment.profile import profile_table
 from difcon.augment.zero_shift import zero_shift
 from difcon.project import InputError
 from difcon.reflections import Peaks
-from difcon.simulation import DRAWN, GENTLEST, Preset, ROWS, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, in_threads, latin_hypercube, preset_named, sample_parameters, simulate, two_views, uniform_draws
+from difcon.simulation import DRAWN, GENTLEST, Preset, RECORD, ROWS, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, disturbed_peaks, in_threads, latin_hypercube, preset_named, sample_parameters, simulate, two_views, uniform_draws
 import numba
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ def test_training_and_test_ranges_are_disjoint_for_every_variable():
     training = sample_parameters(np.arange(4 * ROWS), TABLE1_TRAINING)
     test = sample_parameters(np.arange(4 * ROWS), TABLE1_TEST)
     for name, variable in TABLE1.items():
-        if name == "impurity_height":
+        if name == "impurity_height":  # drawn for each peak: see disturbed_peaks
             continue
         first, second = np.abs(training[name]), np.abs(test[name])
         if name == "v":
@@ -63,8 +63,6 @@ def test_training_and_test_ranges_are_disjoint_for_every_variable():
         assert first.max() < second.min() if rising else first.min() > second.max(), name
         low, high = min(variable.gentlest, variable.harshest), max(variable.gentlest, variable.harshest)
         assert np.all((second >= low) & (second <= high)) and np.all((first >= low) & (first <= high))
-    heights = TABLE1["impurity_height"]
-    assert heights.value(0.0) == 0.01 and heights.value(1.0) == 0.05
     assert set(training["impurity_count"]) == {0, 1, 2, 3, 4} and set(test["impurity_count"]) == {5, 6}
 
 
@@ -86,6 +84,24 @@ def test_draws_are_uniform_and_of_their_own():
     assert np.ptp(np.histogram(draws, 20, (0, 1))[0] / draws.size * 20) < 0.15
     correlation = np.corrcoef(draws.reshape(80, 500)) - np.eye(80)
     assert np.abs(correlation).max() < 0.25
+
+
+def test_impurity_heights_of_training_and_test_are_disjoint():
+    drawn = {}
+    for preset in (TABLE1_TRAINING, TABLE1_TEST):
+        limits = TABLE1["impurity_height"].value(np.array(preset.u_range))
+        given = np.zeros((), RECORD)[()].view(np.recarray)
+        given.peak_high, given.impurity_count = 120, 3000
+        with np.errstate(over="ignore"):
+            angles, heights = disturbed_peaks(np.array([20.0, 50.0]), np.array([0.4, 1.0]), given, limits, np.int64(5))
+        assert len(angles) == 3002 and np.allclose(heights[:2], [0.4, 1])
+        assert np.all((angles >= 0) & (angles <= 120))
+        drawn[preset.name] = heights[2:]
+        assert np.allclose([heights[2:].min(), heights[2:].max()], limits, atol=2e-4)
+    training, test = drawn["table1/training"], drawn["table1/test"]
+    split = TABLE1["impurity_height"].value(0.7)
+    assert np.isclose(split, 0.038) and training.max() < split <= test.min()
+    assert training.min() >= 0.01 and test.max() <= 0.05
 
 
 def made_up_peaks(seed=0, lengths=(40, 0, 7, 1, 120)):

@@ -2,7 +2,7 @@
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.symmetry import CRYSTAL_SYSTEMS, EXTINCTION_GROUP_OF_SPACE_GROUP, SPACE_GROUPS_IN_EXTINCTION_GROUP, SPACE_GROUPS_IN_SYSTEM, SYSTEM_OF_EXTINCTION_GROUP, SYSTEM_OF_SPACE_GROUP, conditions_of_space_group, crystal_system, extinction_group, extinction_group_number, extinction_groups_of_system, extinction_symbol, forbidden_by, reflection_conditions, space_group_number, space_group_symbol, space_groups_of, space_groups_of_system, systematically_absent
+from difcon.symmetry import CRYSTAL_SYSTEMS, EXTINCTION_GROUP_OF_SPACE_GROUP, SPACE_GROUPS_IN_EXTINCTION_GROUP, SPACE_GROUPS_IN_SYSTEM, SYSTEM_OF_EXTINCTION_GROUP, SYSTEM_OF_SPACE_GROUP, TASKS, classes_of, conditions_of_space_group, crystal_system, extinction_group, extinction_group_number, extinction_groups_of_system, extinction_symbol, forbidden_by, reflection_conditions, space_group_number, space_group_symbol, space_groups_of, space_groups_of_system, systematically_absent
 from itertools import permutations
 import csv
 import gemmi
@@ -78,6 +78,19 @@ def test_absences_agree_far_outside_the_box():
         orientations = list(permutations(range(3))) if crystal_system(first) == "orthorhombic" else [(0, 1, 2)]
         for other in others:
             assert any(np.array_equal(absent, systematically_absent(other, miller[:, axes])) for axes in orientations)
+
+
+def test_classes_of_all_space_groups():
+    classes = classes_of(np.arange(1, 231))
+    assert [len(set(classes[task].tolist())) for task in TASKS] == [7, 101, 230]
+    assert CRYSTAL_SYSTEMS[classes_of([14])["crystal_system"][0]] == "monoclinic"
+    for wrong in ([0, 225], [231]):
+        try:
+            classes_of(wrong)
+        except InputError as error:
+            assert "1 to 230" in str(error)
+        else:
+            raise AssertionError(f"{wrong} was taken")
 
 
 def test_arrays_agree_with_functions():

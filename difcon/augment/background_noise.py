@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['background_noise']
 
-# %% ../../nbs/17_background_noise.ipynb #f4ed9cbf
+# %% ../../nbs/17_background_noise.ipynb #2fd56fb2
+import numpy as np
 from numba.extending import register_jitable
 
-# %% ../../nbs/17_background_noise.ipynb #4587a711
+# %% ../../nbs/17_background_noise.ipynb #a078715f
 @register_jitable
 def background_noise(
-    pattern,  # (…, 12000), largest value 1
-    white,  # half-width of the white noise; a negative bound counts by its magnitude
-    proportional,  # half-width of the noise relative to each bin's intensity
-    white_draws,  # (…, 12000), uniform in [0, 1)
-    proportional_draws,  # (…, 12000), uniform in [0, 1)
-):  # (…, 12000)
+    pattern: np.ndarray,  # (…, 12000) intensities, largest value 1
+    white: float,  # half-width of the white noise, in units of the largest intensity; its sign does not count
+    proportional: float,  # half-width of the noise relative to each bin's intensity; its sign does not count
+    white_draws: np.ndarray,  # (…, 12000) uniform in [0, 1), one a bin
+    proportional_draws: np.ndarray,  # (…, 12000) uniform in [0, 1), one a bin
+) -> np.ndarray:  # (…, 12000) intensities, some below 0; the largest is no longer exactly 1
     "Add white and intensity-dependent noise to a pattern (Table 1, background noise, and page 8)."
     return pattern + abs(white) * (2 * white_draws - 1) + abs(proportional) * pattern * (2 * proportional_draws - 1)

@@ -11,13 +11,13 @@ from numba.extending import register_jitable
 
 from .binning import BIN_WIDTH
 
-# %% ../../nbs/18_pattern_cropping.ipynb #29d0827b
+# %% ../../nbs/18_pattern_cropping.ipynb #cca510bf
 @register_jitable
 def pattern_cropping(
-    pattern,  # (…, 12000)
-    low,  # lowest angle that is kept, degrees
-    high,  # highest angle that is kept, degrees
-):  # (…, 12000), a new array
+    pattern: np.ndarray,  # (…, 12000) intensities; an array or a tensor
+    low: float,  # lowest angle that is kept, degrees
+    high: float,  # highest angle that is kept, degrees
+) -> np.ndarray:  # (…, 12000) intensities, zero outside the limits; a new array
     "Zeros where the centre of a bin lies outside of low ≤ 2θ ≤ high (Table 1, cropping and padding)."
     bins = pattern.shape[-1]
     first = min(max(int(np.ceil(low / BIN_WIDTH - 0.5)), 0), bins)

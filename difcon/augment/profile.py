@@ -19,36 +19,38 @@ from ..project import keep_kernels
 # %% ../../nbs/16_profile.ipynb #2324bbe1
 NARROWEST, WIDEST = 0.005, 0.05  # full widths before dilation, degrees (Table 1)
 
-# %% ../../nbs/16_profile.ipynb #0a706aef
+# %% ../../nbs/16_profile.ipynb #40693c86
 @register_jitable
 def full_width(
-    two_theta,  # (P,) peak positions, degrees
-    u,  # of tan² θ, square degrees
-    v,  # of tan θ, square degrees
-    w,  # constant, square degrees
-    p,  # of 1 / cos² θ, square degrees
-    dilation,  # 0 leaves the width, 10 makes it eleven times as wide
-):  # (P,) full widths at half maximum, degrees
+    two_theta: np.ndarray,  # (P,) peak positions, degrees
+    u: float,  # of tan² θ, square degrees
+    v: float,  # of tan θ, square degrees
+    w: float,  # constant, square degrees
+    p: float,  # of 1 / cos² θ, square degrees
+    dilation: float,  # 0 leaves the width, 10 makes it eleven times as wide
+) -> np.ndarray:  # (P,) full widths at half maximum, degrees
     "The width of lines over the angle (Table 1): Caglioti's formula, clipped to 0.005–0.05°, dilated."
     theta = np.radians(two_theta / 2)
     square = u * np.tan(theta) ** 2 + v * np.tan(theta) + w + p / np.cos(theta) ** 2
     width = np.sqrt(np.maximum(square, NARROWEST**2))
     return np.minimum(width, WIDEST) * (1 + dilation)
 
-# %% ../../nbs/16_profile.ipynb #4574b973
+# %% ../../nbs/16_profile.ipynb #43bd1ee1
 @numba.vectorize(cache=keep_kernels(__name__))
-def error_function(x):
+def error_function(
+    x: float,  # of any size; or an array
+) -> float:  # between -1 and 1
     "The error function of each element."
     return math.erf(x)
 
-# %% ../../nbs/16_profile.ipynb #9d6b36a8
+# %% ../../nbs/16_profile.ipynb #ca7100cd
 @register_jitable
 def pseudo_voigt(
-    offset,  # (P,) distance from the line, degrees, or in units of the full width when that is 1
-    full_width,  # full width at half maximum of the symmetric line, in the same unit
-    eta,  # mixing: 0 is a Gaussian, 1 a Lorentzian
-    rho,  # asymmetry: positive puts intensity above the line's position, negative below
-):  # (P,) intensity per unit of offset; area 1
+    offset: np.ndarray,  # (P,) distance from the line, degrees, or in units of the full width when that is 1
+    full_width: float,  # full width at half maximum of the symmetric line, in the same unit
+    eta: float,  # mixing: 0 is a Gaussian, 1 a Lorentzian
+    rho: float,  # asymmetry: positive puts intensity above the line's position, negative below
+) -> np.ndarray:  # (P,) intensity per unit of offset; area 1
     "A line of area 1: Gaussian and Lorentzian of the same width, made asymmetric by an error function (Table 1)."
     t = offset / full_width
     gaussian = np.sqrt(4 * np.log(2) / np.pi) * np.exp(-4 * np.log(2) * t**2)
@@ -58,12 +60,12 @@ def pseudo_voigt(
 # %% ../../nbs/16_profile.ipynb #d3438a31
 INTERVALS = 512  # of the table, over -1 < y < 1; even, so that the line's position is a node
 
-# %% ../../nbs/16_profile.ipynb #51065b22
+# %% ../../nbs/16_profile.ipynb #8e440822
 @register_jitable
 def profile_table(
-    eta,  # mixing, 0–1
-    rho,  # asymmetry, -1–1
-):  # (512, 3) float32: integral, slope and half the curvature at the lower node of each interval
+    eta: float,  # mixing, 0–1
+    rho: float,  # asymmetry, -1–1
+) -> np.ndarray:  # (512, 3) float32: integral, slope and half the curvature at the lower node of each interval
     "The integral of a line from -∞ to t, tabulated over y = t / (1 + |t|), t in full widths."
     density = np.empty(INTERVALS + 1)
     for node in range(1, INTERVALS):
@@ -86,12 +88,12 @@ def profile_table(
 HALF = np.float32(INTERVALS // 2)
 ONE = np.float32(1)  # a plain 1 would make numba compute in 64 bits
 
-# %% ../../nbs/16_profile.ipynb #c8e3eb73
+# %% ../../nbs/16_profile.ipynb #099b579b
 @register_jitable
 def integral(
-    t,  # offset from the line in full widths; float32 in the kernel
-    table,  # (512, 3), from profile_table
-):  # -0.5 at -∞, 0.5 at ∞
+    t: float,  # offset from the line in full widths; float32 in the kernel
+    table: np.ndarray,  # (512, 3) float32, from profile_table
+) -> float:  # -0.5 at -∞, 0.5 at ∞
     "The integral of a tabulated line up to an offset."
     place = (t / (ONE + abs(t)) + ONE) * HALF
     interval = min(np.int32(place), np.int32(INTERVALS - 1))
@@ -102,10 +104,19 @@ def integral(
 CELLS = (1, 10, 100, 600)  # bins in a cell, each a multiple of the one before
 TOLERANCE = 1e-4  # error of one line by one cell, in units of the strongest line's height
 
-# %% ../../nbs/16_profile.ipynb #adb07e7d
+# %% ../../nbs/16_profile.ipynb #fc0638ac
 @register_jitable
-def add_cells(cells, first, last, size, centre, width, intensity, table):
-    "Add the mean of one line to the cells first … last - 1, each `size` bins long; centre and width in bins."
+def add_cells(
+    cells: np.ndarray,  # (C,) float32, all cells of one size; the line is added to some of them
+    first: int,  # the first cell that gets the line
+    last: int,  # the cell after the last one that gets it
+    size: int,  # of a cell, bins
+    centre: float,  # position of the line, bins from 2θ = 0
+    width: float,  # full width at half maximum, bins
+    intensity: float,  # area of the line, intensity × degrees
+    table: np.ndarray,  # (512, 3) float32, from profile_table
+) -> None:
+    "Add the mean of one line over each cell, in intensity per degree, to the cells first … last - 1."
     scale = np.float32(1 / width)
     start = np.float32(first * size - centre) * scale
     step = np.float32(size) * scale
@@ -116,10 +127,19 @@ def add_cells(cells, first, last, size, centre, width, intensity, table):
         cells[first + cell] += height * max(above - below, np.float32(0))
         below = above
 
-# %% ../../nbs/16_profile.ipynb #9262e0a0
+# %% ../../nbs/16_profile.ipynb #ffa4855d
 @register_jitable
-def add_peak(pattern, coarse, starts, centre, width, intensity, slope, table):
-    "Add one line: bins near it, larger cells farther out; centre and width in bins."
+def add_peak(
+    pattern: np.ndarray,  # (12000,) float32; the line is added to the bins near it
+    coarse: np.ndarray,  # (C,) float32, the larger cells of all sizes; the line is added to those farther out
+    starts: np.ndarray,  # (5,) where the cells of each size of CELLS start in `coarse`; bins have none there
+    centre: float,  # position of the line, bins from 2θ = 0
+    width: float,  # full width at half maximum, bins
+    intensity: float,  # area of the line, intensity × degrees
+    slope: float,  # the tail is slope / 2x² at x bins, in units of the strongest line's height
+    table: np.ndarray,  # (512, 3) float32, from profile_table
+) -> None:
+    "Add one line over the whole range: to bins near it, to larger cells farther out."
     bins = pattern.size
     low = high = min(max(int(centre), 0), bins)
     for level in range(len(CELLS)):
@@ -135,9 +155,13 @@ def add_peak(pattern, coarse, starts, centre, width, intensity, slope, table):
         add_cells(cells, high // size, outer_high // size, size, centre, width, intensity, table)
         low, high = outer_low, outer_high
 
-# %% ../../nbs/16_profile.ipynb #7a2a7175
+# %% ../../nbs/16_profile.ipynb #0bef63c1
 @register_jitable
-def hand_down(pattern, coarse, starts):
+def hand_down(
+    pattern: np.ndarray,  # (12000,) float32; the smallest of the larger cells are added to its bins
+    coarse: np.ndarray,  # (C,) float32, the larger cells of all sizes; each is added to those it covers
+    starts: np.ndarray,  # (5,) where the cells of each size of CELLS start in `coarse`
+) -> None:
     "Add every cell to the cells or bins that it covers, the largest first."
     for level in range(len(CELLS) - 1, 0, -1):
         finer = pattern if level == 1 else coarse[starts[level - 1] : starts[level]]
@@ -147,15 +171,15 @@ def hand_down(pattern, coarse, starts):
             for part in range(cell * ratio, (cell + 1) * ratio):
                 finer[part] += value
 
-# %% ../../nbs/16_profile.ipynb #09f2596f
+# %% ../../nbs/16_profile.ipynb #65f3fa4e
 @numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
 def add_peaks(
-    pattern,  # (12000,) float32; the lines are added to it; its length is a multiple of 600 bins
-    two_theta,  # (P,) exact positions, degrees; they may lie outside of the range
-    intensity,  # (P,) areas of the lines; those at or below 0 are left out
-    full_width,  # (P,) full widths at half maximum, degrees
-    table,  # (512, 3), from profile_table
-):
+    pattern: np.ndarray,  # (12000,) float32; the lines are added to it; its length is a multiple of 600 bins
+    two_theta: np.ndarray,  # (P,) exact positions, degrees; they may lie outside of the range
+    intensity: np.ndarray,  # (P,) areas of the lines, intensity × degrees; those at or below 0 are left out
+    full_width: np.ndarray,  # (P,) full widths at half maximum, degrees
+    table: np.ndarray,  # (512, 3) float32, from profile_table
+) -> None:
     "Draw lines into a pattern: the mean over each bin of intensity per degree."
     starts = np.zeros(len(CELLS) + 1, np.int64)
     for level in range(1, len(CELLS)):

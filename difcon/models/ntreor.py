@@ -8,7 +8,7 @@ __all__ = ['SYSTEMS', 'UNKNOWNS', 'CENTRINGS', 'CENTRINGS_OF_SYSTEM', 'PAIRS', '
            'possible_lines', 'de_wolff', 'smith_snyder', 'solve', 'assign', 'refine', 'centring_fits', 'merit_of_trial',
            'edges_and_volume', 'remember', 'try_base_lines', 'Trial', 'trial_forms', 'Search', 'observed_lines',
            'choices_of_indices', 'search_system', 'Cell', 'cell_of_metric', 'ranked', 'index', 'observable_lines',
-           'crystal_system_by_indexing']
+           'system_of_cell', 'crystal_system_by_indexing']
 
 # %% ../../nbs/30_ntreor.ipynb #109468d6
 import functools
@@ -438,15 +438,16 @@ class Search:
         "What the required M20 is multiplied by for fewer lines than 20: (20 / lines)²."
         return (20 / lines) ** 2
 
-# %% ../../nbs/30_ntreor.ipynb #222c74fe
+# %% ../../nbs/30_ntreor.ipynb #cf1c1438
 def observed_lines(
     positions: np.ndarray,  # (P,) 2θ, degrees
     wavelength: float,  # Å
     search: Search,  # the tolerances
+    factor: float = 1.0,  # of the tolerances
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # Q, tolerance of Q, both Å⁻², and dQ/d2θ, Å⁻² per degree
     "What the kernels need to know of the lines."
     per_degree = np.sin(np.radians(positions)) * 2 / wavelength**2 * np.pi / 180
-    tolerance = np.minimum(search.tolerance * 4 / wavelength**2, search.tolerance_angle * per_degree)
+    tolerance = factor * np.minimum(search.tolerance * 4 / wavelength**2, search.tolerance_angle * per_degree)
     return inverse_square_d(positions, wavelength), tolerance, per_degree
 
 # %% ../../nbs/30_ntreor.ipynb #8498e901
@@ -458,7 +459,7 @@ def choices_of_indices(
     forms = [trial_forms(trial.system, trial.largest, index_sum) for index_sum in trial.sums]
     return tuple(forms + [np.eye(3)[row : row + 1] for row in range(UNKNOWNS[trial.system], 3)])
 
-# %% ../../nbs/30_ntreor.ipynb #f9755a1d
+# %% ../../nbs/30_ntreor.ipynb #6cf95065
 def search_system(
     trial: Trial,  # system, base lines, index limits
     factor: float,  # of the tolerances
@@ -467,14 +468,14 @@ def search_system(
     search: Search,  # the other limits
 ) -> np.ndarray:  # (C, 5) metric, M_n and centring of accepted cells
     "Search one crystal system in one pass."
-    q, tolerance, per_degree = observed_lines(positions, wavelength, search)
+    q, tolerance, per_degree = observed_lines(positions, wavelength, search, factor)
     limits = (search.edge, search.volume) if q[0] > 0.01 else (1.4 * search.edge, 2 * search.volume)
     allowed = search.unindexed if len(q) >= 10 else 0
     cells = np.zeros((50, 5))
     for lines in trial.base_lines:
         if lines[-1] <= len(q):
             base = np.array([line - 1 for line in lines] + [-1] * (3 - len(lines)))
-            try_base_lines(base, choices_of_indices(trial), q, factor * tolerance, per_degree**-2.0, trial.system,
+            try_base_lines(base, choices_of_indices(trial), q, tolerance, per_degree**-2.0, trial.system,
                            UNKNOWNS[trial.system], limits, allowed, search.scale(len(q)) * search.least_merit,
                            search.resolution * per_degree.mean(), cells)
     return cells[cells[:, 3] > 0]
@@ -494,17 +495,18 @@ class Cell:
     lines: int  # how many lines were used
     unindexed: int  # lines that no calculated line is near
 
-# %% ../../nbs/30_ntreor.ipynb #5ad3153f
+# %% ../../nbs/30_ntreor.ipynb #30f85829
 def cell_of_metric(
     row: np.ndarray,  # (5,) metric, M_n and centring, as from `search_system`
     system: int,  # index in SYSTEMS
     positions: np.ndarray,  # (P,) 2θ of the lines, degrees
     wavelength: float,  # Å
     search: Search,  # the tolerances
+    factor: float,  # of the tolerances, as in the search that found it
 ) -> Cell:
     "The cell of a metric, with its figures."
     unknowns, merit, centring = row[:3], float(row[3]), int(row[4])
-    q, tolerance, per_degree = observed_lines(positions, wavelength, search)
+    q, tolerance, per_degree = observed_lines(positions, wavelength, search, factor)
     differences = np.zeros(len(q))
     unindexed = assign(q, tolerance, unknowns, system, len(q), np.zeros((len(q), 3)), differences)
     possible = len(possible_lines(unknowns, system, centring, q[-1] + differences[-1], 100_000))
@@ -529,7 +531,7 @@ def ranked(
 
     return [cell for cell, _ in sorted(zip(cells, worth), key=rank)]
 
-# %% ../../nbs/30_ntreor.ipynb #2bd29b81
+# %% ../../nbs/30_ntreor.ipynb #6d898a0d
 def index(
     two_theta: Sequence[float],  # rising positions of lines, degrees
     wavelength: float = WAVELENGTH,  # Å
@@ -541,7 +543,7 @@ def index(
     for factor, trials in PASSES:
         for trial in trials:
             rows = search_system(trial, factor, positions, wavelength, search)
-            cells += [cell_of_metric(row, trial.system, positions, wavelength, search) for row in rows]
+            cells += [cell_of_metric(row, trial.system, positions, wavelength, search, factor) for row in rows]
         if any(cell.m20 >= search.scale(len(positions)) * search.sure_merit for cell in cells):
             break
     return ranked(cells, search.tie)
@@ -561,11 +563,18 @@ def observable_lines(
         return positions
     return np.add.reduceat(positions * heights, starts) / np.add.reduceat(heights, starts)
 
-# %% ../../nbs/30_ntreor.ipynb #0e2ae946
+# %% ../../nbs/30_ntreor.ipynb #0dd4976d
+def system_of_cell(
+    cell: Cell,
+) -> str:  # cubic, tetragonal, trigonal, hexagonal or orthorhombic
+    "The crystal system that a cell stands for: a rhombohedral one is trigonal, a primitive hexagonal one may be either."
+    return "trigonal" if cell.centring == "R" else cell.system
+
+# %% ../../nbs/30_ntreor.ipynb #35b0458e
 def crystal_system_by_indexing(
     two_theta_lists: Sequence[Sequence[float]],  # positions of each pattern's lines, degrees, rising
     wavelength: float = WAVELENGTH,  # Å
-) -> list[str | None]:  # cubic, tetragonal, hexagonal (trigonal too), orthorhombic, or None: not indexed
+) -> list[str | None]:  # cubic, tetragonal, trigonal, hexagonal (trigonal too), orthorhombic, or None: not indexed
     "The crystal system of the best cell of each pattern; None, too, for fewer than five lines."
     best = [index(lines, wavelength)[:1] if len(lines) >= 5 else [] for lines in two_theta_lists]
-    return [cells[0].system if cells else None for cells in best]
+    return [system_of_cell(cells[0]) if cells else None for cells in best]
