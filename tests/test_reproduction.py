@@ -37,7 +37,8 @@ def test_a_failing_notebook_is_named():
 def test_a_wrong_profile_is_named():
     with tempfile.TemporaryDirectory() as folder:
         root = small_repository(folder)
-        for profile, text, word in (("huge", "smoke: {}", "huge"), ("smoke", "smoke: {07_none: {a: 1}}", "07_none")):
+        for profile, text, word in (("huge", "smoke: {}", "huge"), ("smoke", "smoke: {07_none: {a: 1}}", "07_none"),
+                                    ("smoke", "smoke: {00_first: {divsor: 1}}", "divsor")):
             (root / "profiles.yaml").write_text(text)
             try:
                 read_profile(root, profile)
