@@ -9,7 +9,7 @@ __all__ = ['TESTS', 'NETWORKS', 'MODELS', 'PAPER', 'PAPER_NAMES', 'PAPER_PATTERN
            'network_cards', 'same_training_data', 'load_networks', 'predicted_classes', 'cleaned_batches',
            'credit_trigonal', 'draw_results', 'library_matches', 'library_parts', 'library_table']
 
-# %% ../nbs/60_evaluation.ipynb #6cfd1308
+# %% ../nbs/60_evaluation.ipynb #8291d549
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ import torch
 from .cleaning import clean
 from .measured import MEASURED_SET, Pattern, to_bins
 from .project import InputError, from_extra
-from .reflections import PeakTable
+from .peak_table import PeakTable
 from .symmetry import CRYSTAL_SYSTEMS, TASKS, classes_of
 from .training import fingerprint, load_network, network_outputs, read_card, settings_from
 

@@ -6,14 +6,14 @@
 __all__ = ['VIEWS_STREAM', 'cosine_similarities', 'block_means', 'block_contrast', 'nearest_is_same', 'held_out_views',
            'representations', 'draw_similarities', 'nearest', 'draw_plane']
 
-# %% ../nbs/61_representation.ipynb #1fd1bc0c
+# %% ../nbs/61_representation.ipynb #332aab8a
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
 from .project import InputError
-from .reflections import PeakTable
+from .peak_table import PeakTable
 from .symmetry import CRYSTAL_SYSTEMS, classes_of
 from .training import PatternSet, network_outputs, pattern_set
 

@@ -10,7 +10,7 @@ __all__ = ['OBJECTIVES', 'PRECISIONS', 'EQUIVARIANCE_STREAM', 'INVARIANCE_STREAM
            'hardware', 'fingerprint', 'quiet_lightning', 'trainer_for', 'write_history', 'fit', 'make_card', 'train',
            'add_arguments', 'run']
 
-# %% ../nbs/40_training.ipynb #f2766632
+# %% ../nbs/40_training.ipynb #d667109f
 import contextlib
 import csv
 import functools
@@ -37,7 +37,7 @@ from .models.cnn import NetworkSettings, SymmetryNetwork, SymmetryOutput, hits, 
 from .models.cnn_aug import pattern_seeds
 from .models.difcon import DifconNetwork, joint_loss
 from .project import InputError, from_extra, replacing, whole_number
-from .reflections import PeakTable, ensure_peak_table
+from .peak_table import PeakTable, ensure_peak_table
 from .simulation import preset_named, simulate
 from .structures import evenly_spread, split
 from .symmetry import TASKS
@@ -631,7 +631,7 @@ def train(
         write_history(history, path.with_suffix(".csv"))
     return load_network(path)
 
-# %% ../nbs/40_training.ipynb #43494bd3
+# %% ../nbs/40_training.ipynb #825e1aaa
 OPTIONS = ("patterns", "batch_size", "learning_rate", "seed", "preset", "precision", "patience")  # of Settings
 
 
@@ -651,7 +651,7 @@ def add_arguments(
     parser.add_argument("--workers", type=functools.partial(whole_number, least=0), default=0, help="processes that render patterns (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="train again although the weights are there")
 
-# %% ../nbs/40_training.ipynb #d27a1e48
+# %% ../nbs/40_training.ipynb #6ce2f613
 def run(
     given,  # what `add_arguments` parsed
 ) -> int:  # exit code

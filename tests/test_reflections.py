@@ -1,21 +1,16 @@
 # Generated from nbs/02_reflections.ipynb; edit the notebook, then run make export.
-from dataclasses import fields
 from dataclasses import replace
-from difcon.project import InputError
-from difcon.reflections import PeakTable, TWO_THETA_MAX, WAVELENGTH, bragg_angle, d_spacing, ensure_peak_table, form_factor, form_factor_table, gather, intensities, lorentz_polarisation, peak_table_settings, read_peak_table, reflections, write_peak_table
+from difcon.reflections import TWO_THETA_MAX, WAVELENGTH, bragg_angle, d_spacing, form_factor, form_factor_table, intensities, lorentz_polarisation, reflections
 from difcon.structures import Crystal
 from difcon.structures import orthogonalisation_matrix
 from difcon.structures import read_amcsd
 from difcon.structures import to_pymatgen
 from difcon.symmetry import CRYSTAL_SYSTEMS
 from difcon.symmetry import SYSTEM_OF_SPACE_GROUP
-from pathlib import Path
 from pymatgen.analysis.diffraction.xrd import XRDCalculator
 import itertools
 import math
 import numpy as np
-import pytest
-import tempfile
 
 
 def test_bragg():
@@ -121,48 +116,3 @@ def test_equal_to_pymatgen():
         assert len(lines[0]) == len(two_theta), crystal.identifier
         differences.append((np.abs(bragg_angle(lines[0]) - two_theta).max(), np.abs(intensities(*lines) - intensity).max()))
     assert np.all(np.max(differences, axis=0) < [1e-6, 1e-4])
-
-
-def test_ragged_gather():
-    positions, offsets = gather(np.array([0, 2, 2, 5]), np.array([2, 1, 0, 2]))
-    assert positions.tolist() == [2, 3, 4, 0, 1, 2, 3, 4] and offsets.tolist() == [0, 3, 3, 5, 8]
-    assert gather(np.array([0, 2]), np.array([], dtype=int))[1].tolist() == [0]
-
-
-def same_table(first, second):
-    "Whether two peak tables hold the same."
-    return all(np.array_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(PeakTable))
-
-
-def test_tables_on_disk():
-    some = read_amcsd(30)[0]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "some.parquet"
-        write_peak_table(some, path, provenance={"source": "here"})
-        table = read_peak_table(path)
-        assert peak_table_settings(path)["wavelength"] == WAVELENGTH and peak_table_settings(path)["source"] == "here"
-    assert table.identifiers == [crystal.identifier for crystal in some] and len(table) == len(some)
-    assert table.space_groups.tolist() == [crystal.space_group for crystal in some]
-    for index in (0, 7, len(some) - 1):
-        lines, peaks = reflections(some[index]), table.peaks([index])
-        assert np.array_equal(peaks.two_theta, bragg_angle(lines[0])) and peaks.offsets.tolist() == [0, len(lines[0])]
-        assert np.allclose(peaks.intensity, intensities(*lines), rtol=1e-6) and peaks.intensity.max() == 1
-    chosen = table.take([5, 2, 5])
-    assert chosen.names == [some[5].name, some[2].name, some[5].name]
-    assert np.array_equal(chosen.peaks([1]).two_theta, table.peaks([2]).two_theta)
-    assert same_table(table.take(range(len(table))), table)
-
-
-def test_tables_are_made_when_absent_or_of_other_settings():
-    with tempfile.TemporaryDirectory() as folder:
-        first = ensure_peak_table(folder, "amcsd", 12, progress=False)
-        path = Path(folder) / "peaks" / "amcsd_12.parquet"
-        made = path.stat().st_mtime_ns
-        assert same_table(ensure_peak_table(folder, "amcsd", 12, progress=False), first) and path.stat().st_mtime_ns == made
-        write_peak_table([], path)
-        assert len(read_peak_table(path)) == 0
-        assert same_table(ensure_peak_table(folder, "amcsd", 12, progress=False), first)
-        path.write_bytes(b"no table")
-        with pytest.raises(InputError, match="no peak table"):
-            read_peak_table(path)
-        assert same_table(ensure_peak_table(folder, "amcsd", 12, progress=False), first)

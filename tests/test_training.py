@@ -1,9 +1,9 @@
 # Generated from nbs/40_training.ipynb; edit the notebook, then run make export.
 from dataclasses import asdict
 from difcon.models.cnn import NetworkSettings
+from difcon.peak_table import read_peak_table
+from difcon.peak_table import write_peak_table
 from difcon.project import InputError
-from difcon.reflections import read_peak_table
-from difcon.reflections import write_peak_table
 from difcon.structures import Crystal
 from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, equivariance_set, fit, invariance_set, load_network, new_network, predict_probabilities, read_card, save_network, train
 from pathlib import Path
