@@ -11,9 +11,9 @@ settings = parser["DEFAULT"]
 
 extras = {
     name: settings[f"{name}_requirements"].split()
-    for name in ("crystals", "train", "measured", "paper", "dev")
+    for name in ("crystals", "train", "measured", "cluster", "bench", "paper", "dev")
 }
-extras["paper"] += extras["crystals"] + extras["train"] + extras["measured"]
+extras["paper"] += extras["crystals"] + extras["train"] + extras["measured"] + extras["cluster"]
 
 setup(
     name=settings["lib_name"],

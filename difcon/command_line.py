@@ -13,10 +13,14 @@ import sys
 import difcon
 from .project import InputError
 
-# %% ../nbs/63_command_line.ipynb #56dbd1bf
+# %% ../nbs/63_command_line.ipynb #35dfc30f
 COMMANDS = {
+    "reflections": ("difcon.peak_table", "compute the reflections of a structure database, on one machine or many"),
+    "peaks": ("difcon.peak_search", "find the peaks of a measured pattern"),
+    "index": ("difcon.models.ntreor", "find the cell that explains a list of peaks"),
     "predict": ("difcon.prediction", "tell crystal system, extinction group and space group of measured patterns"),
     "train": ("difcon.training", "train one of the networks, or go on training it"),
+    "yardstick": ("difcon.yardstick", "train one small network to tell what a preset or a cleaning is worth"),
     "reproduce": ("difcon.reproduction", "run all notebooks and make every figure and table of the paper"),
 }
 

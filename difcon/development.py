@@ -177,11 +177,12 @@ def out_of_step(
         changed = [name for name in sorted(here & fresh) if not filecmp.cmp(root / name, copy / name, shallow=False)]
         return lines + [f"{name}: differs from its notebook" for name in changed]
 
-# %% ../nbs/64_development.ipynb #ef52919d
+# %% ../nbs/64_development.ipynb #64a95e53
 def without_noise(
     cell: dict,  # a code cell
 ) -> dict:  # the same cell
-    "Drop the outputs of a cell that are logs or progress, and keep what a reader wants."
+    "Drop what a reader does not want: outputs that are logs or progress, empty lists of tags."
+    cell = cell | {"metadata": {name: value for name, value in cell["metadata"].items() if value}}
     outputs = [out for out in cell.get("outputs", []) if out.get("name") != "stderr"]
     for out in outputs:
         for kind in ("application/vnd.jupyter.widget-view+json", "text/html"):

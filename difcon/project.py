@@ -5,14 +5,16 @@
 # %% auto #0
 __all__ = ['COLOURS', 'STYLE', 'InputError', 'whole_number', 'data_folder', 'data_file', 'needs_data', 'repository',
            'MissingExtra', 'from_extra', 'replacing', 'forget_stale_kernels', 'keep_kernels', 'use_style',
-           'save_figure', 'save_table', 'as_markdown']
+           'save_figure', 'save_table', 'as_markdown', 'saved_table', 'machine']
 
-# %% ../nbs/03_project.ipynb #824c1cf1
+# %% ../nbs/03_project.ipynb #e0a7eba8
 import argparse
 import importlib
 import os
+import platform
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import platformdirs
@@ -169,3 +171,21 @@ def as_markdown(
     "A table for people; a bar in a cell is escaped."
     rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).values.tolist()]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+# %% ../nbs/03_project.ipynb #eaa0ada4
+def saved_table(
+    name: str,  # as save_table was given it
+    folder: Path | str,  # the folder of figures
+) -> str:  # markdown
+    "The table that was last written as FOLDER/tables/NAME.md, with its note."
+    path = Path(folder) / "tables" / f"{name}.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else f"*{path.name} has not been made yet.*"
+
+# %% ../nbs/03_project.ipynb #6e0da1a7
+def machine() -> str:
+    "Processor, number of cores and versions, for the note under a benchmark."
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text().splitlines() if described.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    versions = ", ".join(f"{package} {version(package)}" for package in ("numpy", "numba", "torch"))
+    return f"{(names or [platform.machine()])[0]}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"

@@ -23,23 +23,25 @@ def parameters_of(
     "The parameters that a notebook declares."
     return from_extra("papermill", "paper").inspect_notebook(str(notebook))
 
-# %% ../nbs/62_reproduction.ipynb #30b52bbe
+# %% ../nbs/62_reproduction.ipynb #555255a8
 def read_profile(
     root: Path,  # the repository: profiles.yaml, nbs/
-    name: str,  # smoke, quick or full
+    name: str,  # smoke, quick, full or bench
 ) -> dict[str, dict]:  # notebook's name to its parameters, in the order of the notebooks
     "The papermill parameters of every notebook in a profile."
     profiles = from_extra("yaml", "paper").safe_load((root / "profiles.yaml").read_text(encoding="utf-8"))
     if name not in profiles:
         raise InputError(f"profile {name!r} is not in profiles.yaml; it has {', '.join(profiles)}")
     own = dict(profiles[name])
-    every = own.pop("every", {})
+    every, needed = own.pop("every", {}), own.pop("declaring", None)
     notebooks = sorted(path.stem for path in (root / "nbs").glob("*.ipynb"))
     if unknown := sorted(set(own) - set(notebooks)):
         raise InputError(f"profiles.yaml, {name}: no notebook is called {', '.join(unknown)}")
     for stem, given in own.items():
         if unknown := sorted(set(given) - set(parameters_of(root / "nbs" / f"{stem}.ipynb"))):
             raise InputError(f"profiles.yaml, {name}: {stem} has no parameter {', '.join(unknown)}; see its first cells")
+    if needed:
+        notebooks = [stem for stem in notebooks if needed in parameters_of(root / "nbs" / f"{stem}.ipynb")]
     # numbered notebooks first; the index draws on what they leave
     return {stem: {**every, **own.get(stem, {})} for stem in sorted(notebooks, key=lambda stem: (stem == "index", stem))}
 
@@ -128,12 +130,12 @@ def write_times(
     with replacing(path) as temporary:
         temporary.write_text("notebook,seconds\n" + "".join(f"{done.notebook},{done.seconds:.1f}\n" for done in executions))
 
-# %% ../nbs/62_reproduction.ipynb #f52712f2
+# %% ../nbs/62_reproduction.ipynb #41c5c0d5
 def add_arguments(
     parser: argparse.ArgumentParser,  # of `difcon reproduce`
 ) -> None:
     "The options of `difcon reproduce`."
-    parser.add_argument("--profile", default="quick", help="smoke (minutes), quick (half an hour) or full (GPU)")
+    parser.add_argument("--profile", default="quick", help="smoke (minutes), quick (half an hour), full (GPU) or bench (speeds)")
     parser.add_argument("--only", nargs="+", default=(), metavar="NUMBER", help="only the notebooks that begin so")
 
 # %% ../nbs/62_reproduction.ipynb #5591d971

@@ -2,7 +2,7 @@
 from difcon.augment.binning import BINS
 from difcon.augment.binning import BIN_WIDTH
 from difcon.augment.binning import binning
-from difcon.augment.profile import NARROWEST, WIDEST, add_peaks, full_width, integral, profile_table, pseudo_voigt
+from difcon.augment.profile import NARROWEST, WIDEST, add_lines, add_peaks, full_width, integral, profile_table, pseudo_voigt
 import numpy as np
 import scipy.stats
 
@@ -94,6 +94,22 @@ def test_kernel_equals_the_direct_sum():
         add_peaks(pattern, two_theta, intensity, widths, profile_table(eta, rho))
         exact = direct_sum(two_theta, intensity, widths, eta, rho)
         assert np.abs(pattern - exact).max() < 1e-3 * exact.max()
+
+
+def test_lines_with_their_own_mixing_equal_the_direct_sum():
+    generator = np.random.default_rng(3)
+    for width in (0.005, 0.03, 0.05, 0.1, 0.55):
+        two_theta, intensity = random_peaks(generator, 60)
+        widths, eta = width * generator.uniform(0.7, 1.3, 60), generator.random(60)
+        exact = sum(direct_sum(two_theta[line:line + 1], intensity[line:line + 1], widths[line:line + 1], eta[line], 0) for line in range(60))
+        for accurate, allowed in ((False, 1e-3), (True, 5e-5)):
+            pattern = np.zeros(BINS, np.float32)
+            add_lines(pattern, two_theta, intensity, widths, eta, accurate)
+            assert np.abs(pattern - exact).max() < allowed * exact.max(), (width, accurate)
+            assert np.isclose(pattern.sum(), exact.sum(), rtol=1e-3)
+            one = np.zeros(BINS, np.float32)
+            add_lines(one, np.array([60.003]), np.array([2.0]), np.array([width]), np.array([0.5]), accurate)
+            assert np.isclose(one.sum() * BIN_WIDTH, 1 + 2 / np.pi * np.arctan(2 * 60 / width), rtol=1e-3)
 
 
 def test_area_of_a_line_is_kept():

@@ -1,7 +1,7 @@
 # Generated from nbs/50_measured.ipynb; edit the notebook, then run make export.
 from difcon.augment.binning import BIN_WIDTH
 from difcon.augment.binning import two_theta_grid
-from difcon.measured import Pattern, check_points, checked_wavelength, find_peaks, is_header, noise_level, numbers_of, read_measured_set, read_pattern, read_rows, to_bins, to_reference_wavelength, wavelength_in
+from difcon.measured import Pattern, check_points, checked_wavelength, is_header, numbers_of, read_measured_set, read_pattern, read_rows, to_bins, to_reference_wavelength, wavelength_in
 from difcon.project import InputError
 from difcon.project import needs_data
 from difcon.reflections import WAVELENGTH
@@ -180,29 +180,6 @@ def test_lines_move_with_the_wavelength():
         to_bins(Pattern("far", np.linspace(100, 150, 50), np.ones(50), 0.5))
 
 
-def test_noise_of_a_pattern():
-    two_theta = np.arange(5, 90, 0.02)
-    noise = np.random.default_rng(0).normal(0, 0.01, two_theta.size)
-    level = noise_level(Pattern("noisy", two_theta, example_lines(two_theta) + 0.2 + noise, WAVELENGTH))
-    assert np.isclose(level, 0.01, rtol=0.1)
-
-
-def test_peaks_are_found_where_they_are():
-    two_theta = np.arange(5, 60, 0.02)
-    counts = np.random.default_rng(0).poisson(2000 * example_lines(two_theta) + 3000 / two_theta)
-    found = find_peaks(Pattern("counted", two_theta, counts, WAVELENGTH))
-    assert len(found) == 5 and np.allclose(found, [15.1, 21.8, 30.9, 36.2, 44.4], atol=0.02)
-    spacings = d_spacing(np.array([15.1, 21.8, 30.9, 36.2, 44.4]), 1.7890)
-    moved = find_peaks(Pattern("counted with cobalt", two_theta, counts, 1.7890))
-    assert len(moved) == 5 and np.allclose(d_spacing(moved, WAVELENGTH), spacings, rtol=1e-3)
-
-
-def test_noise_has_no_peaks():
-    two_theta = np.arange(5, 90, 0.02)
-    noise = np.random.default_rng(1).poisson(100, two_theta.size)
-    assert len(find_peaks(Pattern("noise", two_theta, noise, WAVELENGTH))) <= 3
-
-
 def test_a_small_measured_set():
     row = {"id": "quartz", "two_theta": np.linspace(5, 90, 100), "intensity": np.arange(100.0), "wavelength_A": 1.5406,
            "spacegroup_number": 154, "recommended": True}
@@ -228,9 +205,9 @@ def test_a_small_measured_set():
 
 @needs_data("measured/measured_patterns.parquet")
 def test_the_whole_measured_set():
-    "Every recommended pattern can be binned and has peaks."
+    "Every recommended pattern can be binned."
     patterns = read_measured_set()
     assert len(patterns) == len({pattern.name for pattern in patterns}) == 576
     assert all(1 <= pattern.space_group <= 230 for pattern in patterns)
     for pattern in patterns[::20]:
-        assert to_bins(pattern).max() > 0 and len(find_peaks(pattern)) >= 3
+        assert to_bins(pattern).max() > 0

@@ -1,8 +1,9 @@
 # Generated from nbs/31_hand.ipynb; edit the notebook, then run make export.
-from difcon.models.hand import Hand, contradiction_rate, features
+from difcon.models.hand import Hand, contradiction_rate, features, features_as_measured, grow_tree, kept_lines, merge_lines_within, tree_labels
 from difcon.project import InputError
 from difcon.reflections import Peaks
 from difcon.symmetry import classes_of
+from sklearn.ensemble import ExtraTreesClassifier
 import numpy as np
 
 
@@ -23,6 +24,34 @@ def test_features_by_hand():
 def test_weak_peaks_do_not_count():
     peaks = Peaks(np.array([20.0, 30.0, 40.0, 25.0, 91.0]), np.array([1.0, 0.009, 0.01, 0.02, 1.0], dtype=np.float32), np.array([0, 3, 5]))
     assert np.array_equal(features(peaks), features([[20.0, 40.0], [25.0, 91.0]]))
+
+
+def test_merging_and_keeping_lines():
+    peaks = Peaks(np.array([20.0, 20.06, 30.0, 30.05, 41.0]), np.array([1.0, 0.5, 0.2, 0.2, 1.0]), np.array([0, 3, 3, 5]))
+    merged = merge_lines_within(peaks, 0.1)
+    assert np.allclose(merged.two_theta, [20.02, 30, 30.05, 41]) and np.allclose(merged.intensity, [1.5, 0.2, 0.2, 1]) and merged.offsets.tolist() == [0, 2, 2, 4]
+    kept = kept_lines(peaks, peaks.intensity > 0.3)
+    assert kept.two_theta.tolist() == [20.0, 20.06, 41.0] and kept.offsets.tolist() == [0, 2, 2, 3]
+
+
+def test_views_as_measured():
+    peaks = Peaks(np.tile(np.arange(3.0, 99, 3), 50), np.ones(1600), np.arange(0, 1601, 32))
+    rows = features_as_measured(peaks, 1)
+    assert np.array_equal(rows, features_as_measured(peaks, 1)) and not np.array_equal(rows, features_as_measured(peaks, 2))
+    assert rows.shape == (50, 11) and (np.diff(rows[:, :10], axis=1) >= 0).all() and (rows[:, 0] > 5).all()
+    assert np.isin(rows[:, 10], [28, 29, 30]).all()  # 6° to 90°, the last perhaps shifted out, perhaps an impurity line
+
+
+def test_one_tree_is_sklearns_tree():
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(300, 11)).astype(np.float32)
+    labels = generator.integers(0, 5, 300)
+    tree, importance = grow_tree(rows, labels, 4)
+    expected = ExtraTreesClassifier(1, max_features=None, random_state=0).fit(rows, labels)
+    assert np.array_equal(tree_labels(tree, rows), labels) and np.isclose(importance.sum(), 1)
+    single = expected.estimators_[0].__class__(max_features=None, random_state=4).fit(rows, labels)
+    fresh = generator.normal(size=(300, 11)).astype(np.float32)
+    assert np.array_equal(tree_labels(tree, fresh), single.predict(fresh))
 
 
 def test_contradictions_by_hand():

@@ -1,5 +1,5 @@
 # Generated from nbs/03_project.ipynb; edit the notebook, then run make export.
-from difcon.project import MissingExtra, data_file, data_folder, forget_stale_kernels, from_extra, keep_kernels, replacing, save_table, whole_number
+from difcon.project import MissingExtra, data_file, data_folder, forget_stale_kernels, from_extra, keep_kernels, replacing, save_table, saved_table, whole_number
 from pathlib import Path
 import argparse
 import os
@@ -68,3 +68,4 @@ def test_tables_on_disk():
         save_table(pd.DataFrame({"a|b": [1, 2]}), "small", folder, "2 rows")
         assert (Path(folder) / "tables/small.csv").read_text() == "a|b\n1\n2\n"
         assert (Path(folder) / "tables/small.md").read_text() == "| a\\|b |\n| --- |\n| 1 |\n| 2 |\n\n2 rows\n"
+        assert saved_table("small", folder).endswith("2 rows\n") and "none.md" in saved_table("none", folder)

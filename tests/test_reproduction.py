@@ -34,6 +34,15 @@ def test_a_failing_notebook_is_named():
     assert "[2/2] 01_second FAILED" in printed.getvalue() and len(times) == 3
 
 
+def test_only_notebooks_that_declare_a_parameter():
+    with tempfile.TemporaryDirectory() as folder:
+        root = small_repository(folder)
+        (root / "profiles.yaml").write_text("bench:\n  every: {divisor: 2}\n  declaring: divisor\n")
+        assert list(read_profile(root, "bench")) == ["00_first", "01_second"]
+        (root / "profiles.yaml").write_text("bench:\n  declaring: bench\n")
+        assert read_profile(root, "bench") == {}
+
+
 def test_a_wrong_profile_is_named():
     with tempfile.TemporaryDirectory() as folder:
         root = small_repository(folder)
@@ -52,6 +61,8 @@ def test_profiles_and_notebooks_agree():
     notebooks = {path.stem: papermill.inspect_notebook(str(path)) for path in (repository() / "nbs").glob("*.ipynb")}
     profiles = yaml.safe_load((repository() / "profiles.yaml").read_text(encoding="utf-8"))
     for profile, blocks in profiles.items():
+        needed = blocks.pop("declaring", None)
+        assert needed is None or any(needed in known for known in notebooks.values())
         for stem, given in blocks.items():
             known = set().union(*notebooks.values()) if stem == "every" else set(notebooks[stem])
             assert set(given) <= known, f"profile {profile}, {stem}: no parameter {set(given) - known}"

@@ -2,6 +2,9 @@
 from difcon.augment.background_noise import background_noise
 from difcon.augment.binning import BINS
 from difcon.augment.binning import BIN_WIDTH
+from difcon.augment.draws import ROWS
+from difcon.augment.draws import latin_hypercube
+from difcon.augment.draws import uniform_draws
 from difcon.augment.impurity_peaks import impurity_peaks
 from difcon.augment.intensity_noise import intensity_noise
 from difcon.augment.pattern_cropping import pattern_cropping
@@ -11,12 +14,38 @@ from difcon.augment.profile import add_peaks
 from difcon.augment.profile import full_width
 from difcon.augment.profile import profile_table
 from difcon.augment.zero_shift import zero_shift
+from difcon.laboratory import LAB
 from difcon.project import InputError
 from difcon.reflections import Peaks
-from difcon.simulation import DRAWN, GENTLEST, Preset, RECORD, ROWS, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, disturbed_peaks, in_threads, latin_hypercube, preset_named, sample_parameters, simulate, two_views, uniform_draws
+from difcon.simulation import DRAWN, GENTLEST, Preset, RECORD, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, disturbed_peaks, preset_named, read_preset, sample_parameters, simulate, two_views
+from pathlib import Path
 import numba
 import numpy as np
+import tempfile
 import torch
+
+
+def test_presets_are_read_from_yaml():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.yaml"
+
+        def reading(text):
+            path.write_text(text)
+            return read_preset(path)
+
+        preset = reading("base: lab\nname: cobalt\nanodes: {Co: 1}\nvariables:\n  texture_share: 0\n  counts: [1000, 2000]\n")
+        assert preset.anodes == {"Co": 1} and preset.variables["counts"] == (1000, 2000) and preset.variables["kalpha2"] == LAB.variables["kalpha2"]
+        preset = reading("base: table1/training\nvariables: {zero_shift: [0, 0.1]}\nu_range: [0, 1]\n")
+        assert preset.variables["zero_shift"] == Variable(0, 0.1, symmetric=True, unit="°", meaning="shift of all peaks") and preset.u_range == (0, 1)
+        for text, word in (("base: lap", "lap"), ("variables: {}", "base"), ("base: lab\nvariables: {strian: 1}", "strian"), ("base: lab\nu_range: [0, 1]", "u_range"),
+                           ("base: lab\nvariables: {strain: [0, 9]}", "strain"), ("base: lab\nvariables: {strain: much}", "much"),
+                           ("base: table1/test\nvariables: {zero_shfit: [0, 1]}", "zero_shfit"), ("base: table1/test\nu_range: [0, 7]", "u_range"), (": [", "YAML")):
+            try:
+                reading(text)
+            except InputError as error:
+                assert word in str(error), error
+            else:
+                raise AssertionError(text)
 
 
 def test_unknown_names_and_ranges_are_errors():
@@ -36,7 +65,7 @@ def test_unknown_names_and_ranges_are_errors():
 
 
 def test_consecutive_seeds_fill_every_stratum_once():
-    draws = {name: np.sort(np.floor(ROWS * column)) for name, column in zip(DRAWN, latin_hypercube(3).T)}
+    draws = {name: np.sort(np.floor(ROWS * column)) for name, column in zip(DRAWN, latin_hypercube(3, len(DRAWN)).T)}
     assert all(np.array_equal(strata, np.arange(ROWS)) for strata in draws.values())
     parameters = sample_parameters(np.arange(5 * ROWS, 6 * ROWS), TABLE1_TRAINING)
     for name, values in parameters.items():
@@ -73,17 +102,6 @@ def test_parameters_depend_on_the_seed_alone():
         alone = sample_parameters([number], TABLE1_TEST)
         assert all(alone[name][0] == together[name][row] for name in DRAWN)
     assert together["eta"][0] == together["eta"][4] and len(set(together["eta"])) == 4
-
-
-def test_draws_are_uniform_and_of_their_own():
-    with np.errstate(over="ignore"):
-        draws = np.array([[uniform_draws(np.int64(seed), stream, 500) for stream in range(4)] for seed in range(20)])
-        longer = uniform_draws(np.int64(0), 0, 600)
-    assert draws.min() >= 0 and draws.max() < 1
-    assert np.array_equal(longer[:500], draws[0, 0])
-    assert np.ptp(np.histogram(draws, 20, (0, 1))[0] / draws.size * 20) < 0.15
-    correlation = np.corrcoef(draws.reshape(80, 500)) - np.eye(80)
-    assert np.abs(correlation).max() < 0.25
 
 
 def test_impurity_heights_of_training_and_test_are_disjoint():
@@ -135,16 +153,19 @@ def test_same_seed_same_pattern_whatever_the_batch_and_the_threads():
     assert not torch.equal(simulate(peaks, TABLE1_TRAINING, seeds + 1)[0][0], together[0])
 
 
-def test_pieces_of_threads_cover_every_row_once():
-    done = np.zeros(7, int)
-
-
-    def mark(first, last):
-        done[first:last] += 1
-
-
-    in_threads(mark, 7)
-    assert np.all(done == 1)
+def test_table1_is_frozen():
+    FROZEN = {
+        "table1/training": ([67.109, 16.56, 50.675, 17.96, 189.0], [-2.494, 7.956, 0.43, -2.883, -1.315], [2718, 6803, 4916, 7085, 9275],
+                            [-0.00739, -0.01643, 0.00188, 0.00389, -0.00813]),
+        "table1/test": ([361.754, 145.15, 132.961, 62.194, 831.341], [-3.761, 78.118, -2.266, -0.124, -14.413], [9324, 6800, 4914, 7082, 9290],
+                        [0.00075, -0.03755, 0.01438, 0.00616, 0.00985]),
+    }
+    for name, (sums, weighted, places, values) in FROZEN.items():
+        patterns = simulate(made_up_peaks(), preset_named(name), [11, 5, 2048, 3, 77])[0].double()
+        assert np.allclose(patterns.sum(1), sums, rtol=1e-3, atol=0.05)
+        assert np.allclose(patterns @ torch.cos(torch.arange(BINS) * 0.01).double(), weighted, atol=0.05)
+        assert patterns.argmax(1).tolist() == places
+        assert np.allclose(patterns[:, 7321], values, atol=1e-3)
 
 
 def test_values_lie_between_a_little_below_zero_and_one():

@@ -1,11 +1,13 @@
 # Generated from nbs/40_training.ipynb; edit the notebook, then run make export.
 from dataclasses import asdict
+from difcon.laboratory import LAB
 from difcon.models.cnn import NetworkSettings
 from difcon.peak_table import read_peak_table
 from difcon.peak_table import write_peak_table
 from difcon.project import InputError
+from difcon.simulation import preset_named
 from difcon.structures import Crystal
-from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, equivariance_set, fit, invariance_set, load_network, new_network, predict_probabilities, read_card, save_network, train
+from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, equivariance_set, fit, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, save_network, train
 from pathlib import Path
 import argparse
 import json
@@ -14,8 +16,20 @@ import tempfile
 import torch
 
 
+def test_presets_less_effects():
+    assert preset_of("table1/training") is preset_named("table1/training") and preset_of("lab/test") is LAB
+    assert preset_of("lab without texture, counts/training") == LAB.without("texture", "counts")
+    for wrong, said in (("lab without colour/training", "unknown effect colour"), ("table1 without rho/training", "frozen"), ("table2 without rho/test", "table1")):
+        try:
+            preset_of(wrong)
+        except InputError as error:
+            assert said in str(error)
+        else:
+            raise AssertionError(f"{wrong} was taken")
+
+
 def test_impossible_settings_are_refused():
-    for wrong in ({"model": "resnet"}, {"batch_size": 5}, {"patterns": 10}, {"learning_rate": 0.0}, {"precision": "float8"}, {"preset": "table2"},
+    for wrong in ({"model": "resnet"}, {"batch_size": 5}, {"patterns": 10}, {"learning_rate": 0.0}, {"precision": "float8"}, {"preset": "table2"}, {"cleaning": "soap"},
                   {"temperature": -1.0}, {"task_weights": (0, 0, 0)}, {"seed": 200}, {"checks": 0}):
         try:
             Settings(**({"model": "difcon"} | wrong))
@@ -52,7 +66,7 @@ def small_table(folder, count=40):
         angles = (90.0, 90.0, angle) if space_group == 191 else (90.0, angle, 90.0)
         atoms, positions = np.array([11, 17]), np.array([[0, 0, 0], [0.5, 0.5, 0.5]])
         crystals.append(Crystal(f"box-{number}", "made up", "box", f"Box{number}", space_group, (a, a * b, a * c, *angles),
-                                atoms, positions, np.ones(2)))
+                                atoms, positions, np.ones(2), np.full(2, np.nan)))
     write_peak_table(crystals, Path(folder) / "boxes.parquet")
     return read_peak_table(Path(folder) / "boxes.parquet")
 
