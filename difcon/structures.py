@@ -22,7 +22,7 @@ __all__ = ['REASONS', 'REMARKS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS
            'MaterialsProjectReader', 'open_source', 'read_source', 'read_amcsd', 'read_cif_folder', 'read_parquet',
            'density', 'split', 'hash_fraction', 'is_translation', 'reduced_lengths', 'has_twin']
 
-# %% ../nbs/01_structures.ipynb #ad03fa54
+# %% ../nbs/01_structures.ipynb #5efc83cc
 import base64
 import gzip
 import hashlib
@@ -36,6 +36,7 @@ import re
 import sqlite3
 import sys
 import tarfile
+import threading
 import time
 import zipfile
 import zlib
@@ -1163,9 +1164,18 @@ class ZipReader(ArchiveReader):
         with self.archive.open(self.places[number][0]) as file:
             return file.read(LARGEST_FILE + 1)
 
-# %% ../nbs/01_structures.ipynb #8661c462
+# %% ../nbs/01_structures.ipynb #6f77c895
 class TarReader(ArchiveReader):
     "Reads the CIFs of a tar archive, compressed or not."
+
+    def __init__(self, source: Source):
+        super().__init__(source)
+        self.lock = threading.Lock()
+
+    def read(self, numbers: Sequence[int]) -> tuple[list[Crystal], list[Rejection]]:
+        "Read files by number, one thread at a time: all share the place in the archive, and going back unpacks it anew."
+        with self.lock:
+            return super().read(numbers)
 
     def members(self) -> list[tuple]:
         "List the archive; only name, start and size of each member are kept."
@@ -1186,7 +1196,7 @@ class TarReader(ArchiveReader):
 TABLE_COLUMNS = ("id", "formula", "spacegroup_number", "lattice", "coords", "numbers", "occupancy")
 LIST_COLUMNS = TABLE_COLUMNS[3:]
 
-# %% ../nbs/01_structures.ipynb #fce5201f
+# %% ../nbs/01_structures.ipynb #631f3743
 class TableReader:
     "Reads rows of a parquet table."
 
@@ -1206,6 +1216,7 @@ class TableReader:
         groups = range(self.file.num_row_groups)
         self.starts = np.cumsum([0] + [self.file.metadata.row_group(group).num_rows for group in groups])
         self.held = lru_cache(maxsize=1)(lambda group: self.file.read_row_group(group, list(TABLE_COLUMNS)))
+        self.lock = threading.Lock()
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -1215,7 +1226,9 @@ class TableReader:
         crystals, rejected = [], []
         groups = np.searchsorted(self.starts, numbers, side="right") - 1
         for first, last in runs(groups):
-            rows = self.held(int(groups[first])).take(np.asarray(numbers[first:last]) - self.starts[groups[first]])
+            with self.lock:
+                group = self.held(int(groups[first]))
+            rows = group.take(np.asarray(numbers[first:last]) - self.starts[groups[first]])
             good, bad = sort_out(table_rows(rows), lambda row: table_crystal(row, self.path.name))
             crystals += good
             rejected += bad

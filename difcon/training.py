@@ -527,7 +527,7 @@ def hardware() -> str:
     able = getattr(torch.cpu, "get_capabilities", dict)()
     return f"{able.get('cpu_name') or platform.machine()}, {torch.get_num_threads()} threads"
 
-# %% ../nbs/40_training.ipynb #84dbac8d
+# %% ../nbs/40_training.ipynb #6ee064a4
 def fingerprint(
     table: PeakTable,  # all crystals
     is_test: np.ndarray,  # (S,) which are held out
@@ -537,7 +537,7 @@ def fingerprint(
     digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
     digest.update(repr(preset_of(f"{settings.preset}/training")).encode())
     for array in (table.offsets, table.two_theta, table.intensity, table.space_groups, is_test):
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()[:12]
 
 # %% ../nbs/40_training.ipynb #352a1d48

@@ -1,4 +1,5 @@
 # Generated from nbs/01_structures.ipynb; edit the notebook, then run make export.
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from difcon.project import InputError
@@ -480,6 +481,9 @@ def test_archives():
                 by_number, _ = sort_out((("", i) for i in order), lambda i: (expected[:3] + [None] + expected[3:])[i])
                 assert [crystal.identifier for crystal in crystals_read] == [crystal.identifier for crystal in by_number if crystal]
                 assert all(np.array_equal(crystal.positions, expected[0].positions) for crystal in crystals_read)
+            with ThreadPoolExecutor(4) as pool:
+                for crystals_read, _ in pool.map(source.read, 25 * [[0, 1], [2, 4]]):
+                    assert all(np.array_equal(crystal.positions, expected[0].positions) for crystal in crystals_read)
             content = archive.read_bytes()
             for damaged in (b"", content[: len(content) // 3], b"no archive at all"):
                 archive.write_bytes(damaged)
