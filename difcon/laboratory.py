@@ -9,20 +9,23 @@ __all__ = ['EMISSION', 'TUNGSTEN', 'ANODES', 'RADIUS', 'SIMPSON', 'QUANTITIES', 
            'thompson_cox_hastings', 'displacement_factor', 'reciprocal_metric', 'squared_lengths', 'texture',
            'multiplicities', 'graininess', 'strained_metric', 'chebyshev_background', 'amorphous_hump', 'air_scatter',
            'saturation', 'in_steps', 'subtraction', 'Quantity', 'LaboratoryPreset', 'sample_laboratory',
-           'disturbed_reflections', 'measured_lines', 'smooth_background', 'measured_counts', 'render_laboratory',
-           'plain', 'simulate_laboratory']
+           'disturbed_reflections', 'measured_lines', 'background_nodes', 'between_nodes', 'bins_within',
+           'measured_counts', 'lines_of_pattern', 'render_laboratory', 'all_background_nodes', 'device_measured_counts',
+           'laboratory_piece', 'plain', 'simulate_laboratory']
 
 # %% ../nbs/21_laboratory.ipynb #9d3c0aae
 from dataclasses import dataclass, field, replace
 
 import numba
 import numpy as np
+import torch
 from numba.extending import register_jitable
 
 from .augment.binning import BIN_WIDTH, BINS
-from .augment.draws import checked_seeds, counted, hypercube_draws, in_threads, normal_quantile, uniform_draws
+from .augment.draws import checked_seeds, counted, for_each_row, hypercube_draws, in_threads, normal_quantile, uniform_draws
 from .augment.pattern_cropping import pattern_cropping
 from .augment.profile import add_lines
+from .device import Lines, add_symmetric_lines, as_lines, device_steps, pieces
 from .project import InputError, keep_kernels
 from .reflections import WAVELENGTH, Peaks, d_spacing, lorentz_polarisation
 
@@ -610,23 +613,39 @@ def measured_lines(
 
 # %% ../nbs/21_laboratory.ipynb #ed02c02b
 @register_jitable
-def smooth_background(
+def background_nodes(
     given: np.record,  # of type LABORATORY_RECORD
     seed: int,  # of the pattern
-) -> np.ndarray:  # (12000,) float32, relative to the strongest line
+) -> np.ndarray:  # (241,) float32, relative to the strongest line, every half degree
     "Everything under the lines."
     nodes = np.arange(BINS // NODE + 1) * (NODE * BIN_WIDTH)
     coefficients = given.background_shape * (2 * uniform_draws(seed, 3, 4).astype(np.float64) - 1)
     total = chebyshev_background(nodes, given.low, given.high, coefficients)
     total += given.hump * amorphous_hump(nodes, given.hump_position, given.hump_width)
     total += given.air * air_scatter(np.maximum(nodes, given.low), given.air_decay)
-    total = (given.background * total).astype(np.float32)
+    return (given.background * total).astype(np.float32)
+
+
+@register_jitable
+def between_nodes(
+    nodes: np.ndarray,  # (241,) float32
+) -> np.ndarray:  # (12000,) float32
+    "A background in the centre of each bin."
     bins = np.empty(BINS, np.float32)
     for node in range(nodes.size - 1):
-        step = (total[node + 1] - total[node]) / np.float32(NODE)
+        step = (nodes[node + 1] - nodes[node]) / np.float32(NODE)
         for place in range(NODE):
-            bins[node * NODE + place] = total[node] + (np.float32(place) + np.float32(0.5)) * step
+            bins[node * NODE + place] = nodes[node] + (np.float32(place) + np.float32(0.5)) * step
     return bins
+
+
+@register_jitable
+def bins_within(
+    low: float,  # first angle, degrees
+    high: float,  # last angle, degrees
+) -> tuple[int, int]:  # the first bin, one beyond the last
+    "The bins whose centres lie in a range."
+    return int(np.ceil(low / BIN_WIDTH - 0.5)), int(np.floor(high / BIN_WIDTH - 0.5)) + 1
 
 # %% ../nbs/21_laboratory.ipynb #a42f9e67
 @register_jitable
@@ -636,8 +655,8 @@ def measured_counts(
     seed: int,  # of the pattern
 ) -> np.ndarray:  # (12000,) float32; zero outside of the range
     "Background, detector, counting and what the source subtracted."
-    first, last = int(np.ceil(given.low / BIN_WIDTH - 0.5)), int(np.floor(given.high / BIN_WIDTH - 0.5)) + 1
-    under = smooth_background(given, seed)[first:last]
+    first, last = bins_within(given.low, given.high)
+    under = between_nodes(background_nodes(given, seed))[first:last]
     part = pattern[first:last] + under
     if given.saturation > 0:
         part = saturation(part, given.saturation)
@@ -652,10 +671,8 @@ def measured_counts(
 
 # %% ../nbs/21_laboratory.ipynb #5ce86b1f
 @numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
-def render_laboratory(
-    patterns: np.ndarray,  # (B, 12000) float32; some of its rows are written
-    first: int,  # the first row that is drawn
-    last: int,  # the row after the last one that is drawn
+def lines_of_pattern(
+    row: int,  # of the batch
     two_theta: np.ndarray,  # (ΣP,) at 1.5418 Å, degrees
     intensity: np.ndarray,  # (ΣP,) the largest of each list 1
     offsets: np.ndarray,  # (B + 1,) int64
@@ -668,28 +685,41 @@ def render_laboratory(
     other_offsets: np.ndarray,  # (C + 1,)
     parameters: np.ndarray,  # (B,) of type LABORATORY_RECORD
     seeds: np.ndarray,  # (B,) int64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # (N,) angles and full widths at 1.5418 Å in degrees, areas, mixing
+    "All lines of one pattern, those of a second phase and of every wavelength included."
+    given, seed = parameters[row], seeds[row]
+    chosen = slice(offsets[row], offsets[row + 1])
+    symmetry = slice(rotation_offsets[row], rotation_offsets[row + 1])
+    indices = hkl[chosen] if hkl.shape[0] else hkl
+    spacing, strength = disturbed_reflections(two_theta[chosen], intensity[chosen], indices, cells[row], rotations[symmetry], given, seed)
+    others = other_offsets.size - 1
+    if given.second_phase > 0 and others > 0:
+        other = int(uniform_draws(seed, 5, 1)[0] * others)
+        part = slice(other_offsets[other], other_offsets[other + 1])
+        spacing = np.concatenate((spacing, d_spacing(other_two_theta[part], WAVELENGTH)))
+        strength = np.concatenate((strength, given.second_phase * other_intensity[part] / lorentz_polarisation(other_two_theta[part])))
+    wavelengths = np.full(4, given.wavelength)
+    weights = np.array([1.0, 0.0, 0.0, 0.0])
+    if given.anode >= 0:
+        wavelengths[:3] = WAVELENGTHS[int(given.anode)]
+        wavelengths[3] = TUNGSTEN
+        weights[1:] = given.kalpha2, given.kbeta, given.tungsten
+    return measured_lines(spacing, strength, wavelengths, weights, given)
+
+# %% ../nbs/21_laboratory.ipynb #54177aca
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
+def render_laboratory(
+    patterns: np.ndarray,  # (B, 12000) float32; some of its rows are written
+    first: int,  # the first row that is drawn
+    last: int,  # the row after the last one that is drawn
     accurate: bool,  # lines to 5e-5 of the maximum instead of 1e-3
+    lists: tuple,  # what `lines_of_pattern` takes after the row, parameters and seeds last
 ) -> None:
     "Draw laboratory patterns first … last - 1 of a batch into their rows of an array."
+    parameters, seeds = lists[-2], lists[-1]
     for row in range(first, last):
         given, seed = parameters[row], seeds[row]
-        chosen = slice(offsets[row], offsets[row + 1])
-        symmetry = slice(rotation_offsets[row], rotation_offsets[row + 1])
-        indices = hkl[chosen] if hkl.shape[0] else hkl
-        spacing, strength = disturbed_reflections(two_theta[chosen], intensity[chosen], indices, cells[row], rotations[symmetry], given, seed)
-        others = other_offsets.size - 1
-        if given.second_phase > 0 and others > 0:
-            other = int(uniform_draws(seed, 5, 1)[0] * others)
-            part = slice(other_offsets[other], other_offsets[other + 1])
-            spacing = np.concatenate((spacing, d_spacing(other_two_theta[part], WAVELENGTH)))
-            strength = np.concatenate((strength, given.second_phase * other_intensity[part] / lorentz_polarisation(other_two_theta[part])))
-        wavelengths = np.full(4, given.wavelength)
-        weights = np.array([1.0, 0.0, 0.0, 0.0])
-        if given.anode >= 0:
-            wavelengths[:3] = WAVELENGTHS[int(given.anode)]
-            wavelengths[3] = TUNGSTEN
-            weights[1:] = given.kalpha2, given.kbeta, given.tungsten
-        angles, widths, areas, eta = measured_lines(spacing, strength, wavelengths, weights, given)
+        angles, widths, areas, eta = lines_of_pattern(row, *lists)
         pattern = np.zeros(patterns.shape[1], np.float32)
         add_lines(pattern, angles, areas, widths, eta, accurate)
         first_bin, last_bin = int(given.low / BIN_WIDTH), int(given.high / BIN_WIDTH)
@@ -698,6 +728,59 @@ def render_laboratory(
         top = patterns[row].max()
         if top > 0:
             patterns[row] /= top
+
+# %% ../nbs/21_laboratory.ipynb #b72dcc42
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
+def all_background_nodes(
+    parameters: np.ndarray,  # (B,) of type LABORATORY_RECORD
+    seeds: np.ndarray,  # (B,) int64
+) -> np.ndarray:  # (B, 241) float32
+    "What lies under the lines of each pattern."
+    nodes = np.empty((seeds.size, BINS // NODE + 1), np.float32)
+    for row in range(seeds.size):
+        nodes[row] = background_nodes(parameters[row], seeds[row])
+    return nodes
+
+# %% ../nbs/21_laboratory.ipynb #d664a2f0
+def device_measured_counts(
+    patterns: torch.Tensor,  # (B, 12000) float32 lines, the strongest 1
+    nodes: torch.Tensor,  # (B, 241) float32 background
+    given: dict[str, torch.Tensor],  # name → (B, 1) float64
+    seeds: torch.Tensor,  # (B,) int64
+) -> torch.Tensor:  # (B, 12000) float32; zero outside of the range
+    "`measured_counts` for a batch."
+    parts = (torch.arange(NODE, device=nodes.device) + 0.5) / NODE
+    under = (nodes[:, :-1, None] + parts * nodes.diff()[..., None]).flatten(1)
+    first, last = (given["low"] / BIN_WIDTH - 0.5).ceil().long(), (given["high"] / BIN_WIDTH - 0.5).floor().long() + 1
+    bins = torch.arange(patterns.shape[1], device=nodes.device)
+    inside = (bins >= first) & (bins < last)
+    part = (patterns + under) * inside
+    lost = given["saturation"].float()
+    part = part / (1 + lost / (1 - lost) / part.amax(1, keepdim=True).clamp(min=1e-9) * part)
+    counted, level = given["counts"].isfinite(), given["counts"].float().clamp(max=1e30)
+    counts = device_steps(torch.where(counted, part * level, 0), first[:, 0], last[:, 0], given["step"].long()[:, 0], seeds, 4)
+    part, under = torch.where(counted, counts, part), torch.where(counted, under * level, under)
+    left = torch.where(counted, given["left"], 0).float()
+    part = part - given["subtracted"].float() * (under - left * under.sqrt()).clamp(min=0)
+    return part.clamp(min=0) * inside
+
+# %% ../nbs/21_laboratory.ipynb #6639f71d
+def laboratory_piece(
+    lines: Lines,  # on a device
+    nodes: torch.Tensor,  # (B, 241) float32 background
+    given: dict[str, torch.Tensor],  # name → (B, 1) float64
+    seeds: torch.Tensor,  # (B,) int64
+    accurate: bool,  # lines to 5e-5 of the maximum instead of 1e-3
+) -> torch.Tensor:  # (B, 12000) float32, largest value 1
+    "`render_laboratory` with tensors on a device."
+    patterns = torch.zeros(len(seeds), BINS, device=seeds.device)
+    add_symmetric_lines(patterns, lines, accurate)
+    bins = torch.arange(BINS, device=seeds.device)
+    shown = (bins >= (given["low"] / BIN_WIDTH).long()) & (bins < (given["high"] / BIN_WIDTH).long())
+    top = (patterns * shown).amax(1, keepdim=True)
+    patterns = device_measured_counts(patterns / torch.where(top > 0, top, 1), nodes, given, seeds)
+    top = patterns.amax(1, keepdim=True)
+    return patterns / torch.where(top > 0, top, 1)
 
 # %% ../nbs/21_laboratory.ipynb #90e32446
 def plain(
@@ -714,7 +797,8 @@ def simulate_laboratory(
     seeds: np.ndarray,  # (B,) whole numbers, 0 or above
     impurities: Peaks | None = None,  # crystals that may be a second phase; without them there is none
     accurate: bool = False,  # lines to 5e-5 of the maximum instead of 1e-3
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:  # (B, 12000) float32, largest value 1; name → (B,) sampled values
+    device: torch.device | None = None,  # None: the compiled kernel; else by tensors on it
+) -> tuple[torch.Tensor, dict[str, np.ndarray]]:  # (B, 12000) float32, largest value 1; name → (B,) sampled values
     "Simulate one laboratory pattern for each peak list; use `difcon.simulation.simulate`, which takes every preset."
     seeds = checked_seeds(seeds)
     if preset.needs_hkl and len(peaks) and peaks.hkl is None:
@@ -731,7 +815,15 @@ def simulate_laboratory(
     none = Peaks(np.zeros(0), np.zeros(0), np.zeros(1, np.int64))
     lists = [plain(values, kind) for each in (peaks, impurities or none)
              for values, kind in ((each.two_theta, np.float64), (each.intensity, np.float64), (each.offsets, np.int64))]
+    given = *lists[:3], hkl, cells, rotations, rotation_offsets, *lists[3:], records, seeds
+    if device is not None:
+        lines = as_lines(for_each_row(lambda row: lines_of_pattern(row, *given), len(seeds)), device)
+        nodes, numbers = (torch.from_numpy(values).to(device) for values in (all_background_nodes(records, seeds), seeds))
+        values = {name: torch.from_numpy(each)[:, None].to(device) for name, each in parameters.items()}
+        patterns = torch.empty(len(seeds), BINS, device=device)
+        for part, own in pieces(lines, len(seeds)):
+            patterns[part] = laboratory_piece(own, nodes[part], {name: each[part] for name, each in values.items()}, numbers[part], accurate)
+        return patterns, parameters
     patterns = np.empty((len(seeds), BINS), np.float32)
-    given = *lists[:3], hkl, cells, rotations, rotation_offsets, *lists[3:], records, seeds, accurate
-    in_threads(lambda first, last: render_laboratory(patterns, first, last, *given), len(seeds))
-    return patterns, parameters
+    in_threads(lambda first, last: render_laboratory(patterns, first, last, accurate, given), len(seeds))
+    return torch.from_numpy(patterns), parameters

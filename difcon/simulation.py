@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['TABLE1', 'TABLE1_TRAINING', 'TABLE1_TEST', 'GENTLEST', 'PRESETS', 'DRAWN', 'RECORD', 'Variable', 'Preset',
            'preset_named', 'read_preset', 'drawn_values', 'sample_parameters', 'largest', 'scaled', 'disturbed_peaks',
-           'render', 'simulate', 'two_views']
+           'lines_of_row', 'render', 'profile_tables', 'device_scaled', 'table1_piece', 'simulate_table1', 'simulate',
+           'two_views']
 
 # %% ../nbs/20_simulation.ipynb #d810eb0b
 from dataclasses import dataclass, replace
@@ -18,14 +19,15 @@ from numba.extending import register_jitable
 
 from .augment.background_noise import background_noise
 from .augment.binning import BINS, BIN_WIDTH
-from .augment.draws import checked_seeds, hypercube_draws, in_threads, uniform_draws
+from .augment.draws import checked_seeds, for_each_row, hypercube_draws, in_threads, uniform_draws
 from .augment.impurity_peaks import impurity_peaks
 from .augment.intensity_noise import intensity_noise
 from .augment.pattern_cropping import pattern_cropping
 from .augment.peak_cropping import peak_cropping
 from .augment.position_noise import position_noise
-from .augment.profile import add_peaks, full_width, profile_table
+from .augment.profile import INTERVALS, add_peaks, full_width, profile_table
 from .augment.zero_shift import zero_shift
+from .device import Lines, add_asymmetric_lines, as_lines, chosen_device, device_draws, pieces
 from .laboratory import LAB, SYNCHROTRON, LaboratoryPreset, simulate_laboratory
 from .project import InputError, from_extra, keep_kernels
 from .reflections import Peaks
@@ -209,6 +211,23 @@ def disturbed_peaks(
     drawn = heights[0] + (heights[1] - heights[0]) * uniform_draws(seed, 3, count)
     return impurity_peaks(two_theta, scaled(intensity.astype(np.float32)), positions, drawn)
 
+# %% ../nbs/20_simulation.ipynb #a24a4096
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
+def lines_of_row(
+    row: int,  # of the batch
+    two_theta: np.ndarray,  # (ΣP,) ideal peak positions of the whole batch, degrees
+    intensity: np.ndarray,  # (ΣP,) intensities, the largest of each list 1
+    offsets: np.ndarray,  # (B + 1,) int64, where each list starts
+    parameters: np.ndarray,  # (B,) random variables, of type RECORD
+    heights: np.ndarray,  # (2,) lowest and highest height of an impurity peak, relative to the largest peak
+    seeds: np.ndarray,  # (B,) int64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # (N,) positions and full widths in degrees, areas, mixing
+    "The lines of one pattern as they are drawn."
+    given, chosen = parameters[row], slice(offsets[row], offsets[row + 1])
+    angles, areas = disturbed_peaks(two_theta[chosen], intensity[chosen], given, heights, seeds[row])
+    widths = full_width(angles, given.u, given.v, given.w, given.p, given.dilation)
+    return angles, widths, areas, np.full(angles.size, given.eta)
+
 # %% ../nbs/20_simulation.ipynb #c0b97b82
 @numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
 def render(
@@ -225,15 +244,75 @@ def render(
     "Draw patterns first … last - 1 of a batch into their rows of an array, in the order of Table 1."
     for row in range(first, last):
         given, seed = parameters[row], seeds[row]
-        chosen = slice(offsets[row], offsets[row + 1])
-        angles, areas = disturbed_peaks(two_theta[chosen], intensity[chosen], given, heights, seed)
-        widths = full_width(angles, given.u, given.v, given.w, given.p, given.dilation)
+        angles, widths, areas, _ = lines_of_row(row, two_theta, intensity, offsets, parameters, heights, seeds)
         pattern = np.zeros(patterns.shape[1], np.float32)
         add_peaks(pattern, angles, areas, widths, profile_table(given.eta, given.rho))
         white, proportional = uniform_draws(seed, 4, pattern.size), uniform_draws(seed, 5, pattern.size)
         bounds = np.float32(given.white_noise), np.float32(given.proportional_noise)
         noisy = background_noise(scaled(pattern), bounds[0], bounds[1], white, proportional)
         patterns[row] = scaled(pattern_cropping(noisy, given.pattern_low, given.pattern_high))
+
+# %% ../nbs/20_simulation.ipynb #8df412ae
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__), nogil=True)
+def profile_tables(
+    parameters: np.ndarray,  # (B,) of type RECORD
+) -> np.ndarray:  # (B, 512, 3) float32
+    "The profile of each pattern."
+    tables = np.empty((parameters.size, INTERVALS, 3), np.float32)
+    for row in range(parameters.size):
+        tables[row] = profile_table(parameters[row].eta, parameters[row].rho)
+    return tables
+
+# %% ../nbs/20_simulation.ipynb #1cac87fc
+def device_scaled(
+    patterns: torch.Tensor,  # (B, bins)
+) -> torch.Tensor:  # (B, bins)
+    "`scaled` for a batch."
+    top = patterns.amax(1, keepdim=True)
+    return patterns / torch.where(top > 0, top, 1)
+
+
+def table1_piece(
+    lines: Lines,  # on a device
+    tables: torch.Tensor,  # (B, 512, 3) float32 profiles
+    given: dict[str, torch.Tensor],  # name → (B, 1) float64
+    seeds: torch.Tensor,  # (B,) int64
+) -> torch.Tensor:  # (B, 12000) float32, largest value 1
+    "`render` with tensors on a device."
+    patterns = torch.zeros(len(seeds), BINS, device=seeds.device)
+    add_asymmetric_lines(patterns, lines, tables)
+    white, proportional = (device_draws(seeds, stream, BINS) for stream in (4, 5))
+    bounds = given["white_noise"].float(), given["proportional_noise"].float()
+    noisy = background_noise(device_scaled(patterns), bounds[0], bounds[1], white, proportional)
+    centres = (torch.arange(BINS, device=seeds.device) + 0.5) * BIN_WIDTH
+    return device_scaled(noisy * ((centres >= given["pattern_low"]) & (centres <= given["pattern_high"])))
+
+# %% ../nbs/20_simulation.ipynb #8f75a63a
+def simulate_table1(
+    peaks: Peaks,  # B peak lists
+    preset: Preset,
+    seeds: np.ndarray,  # (B,) int64
+    device: torch.device | None = None,  # None: the compiled kernel; else by tensors on it
+) -> tuple[torch.Tensor, dict[str, np.ndarray]]:  # (B, 12000) float32, largest value 1; name → (B,) sampled values
+    "Simulate one pattern of Table 1 for each peak list; `simulate` takes every preset."
+    parameters = sample_parameters(seeds, preset)
+    records = np.empty(len(seeds), RECORD)
+    for name, values in parameters.items():
+        records[name] = values
+    heights = preset.variables.get("impurity_height", TABLE1["impurity_height"]).value(np.array(preset.u_range))
+    two_theta, intensity = np.asarray(peaks.two_theta, np.float64), np.asarray(peaks.intensity, np.float64)
+    given = two_theta, intensity, np.asarray(peaks.offsets, np.int64), records, heights, seeds
+    if device is not None:
+        lines = as_lines(for_each_row(lambda row: lines_of_row(row, *given), len(seeds)), device)
+        tables, numbers = (torch.from_numpy(values).to(device) for values in (profile_tables(records), seeds))
+        values = {name: torch.from_numpy(each)[:, None].to(device) for name, each in parameters.items()}
+        patterns = torch.empty(len(seeds), BINS, device=device)
+        for part, own in pieces(lines, len(seeds)):
+            patterns[part] = table1_piece(own, tables[part], {name: each[part] for name, each in values.items()}, numbers[part])
+        return patterns, parameters
+    patterns = np.empty((len(seeds), BINS), np.float32)
+    in_threads(lambda first, last: render(patterns, first, last, *given), len(seeds))
+    return torch.from_numpy(patterns), parameters
 
 # %% ../nbs/20_simulation.ipynb #eedf2170
 def simulate(
@@ -242,30 +321,21 @@ def simulate(
     seeds: np.ndarray,  # (B,) whole numbers, 0 or above; two views of a crystal are two seeds
     impurities: Peaks | None = None,  # crystals that may be a second phase of a laboratory preset; without them there is none
     accurate: bool = False,  # laboratory presets: lines to 5e-5 of the maximum instead of 1e-3
-    device: str | torch.device = "cpu",  # where the tensor goes; every pattern is rendered on the CPU
+    device: str | torch.device = "cpu",  # where the patterns are rendered: cpu by compiled kernels, cuda by tensors
 ) -> tuple[torch.Tensor, dict[str, np.ndarray]]:  # (B, 12000) float32, largest value 1; name → (B,) sampled values
     """Simulate one pattern for each peak list.
 
     The same seed gives the same pattern whatever the batch, the order and the number of threads
-    (`numba.set_num_threads`). Consecutive seeds fill Latin hypercubes of 1024. A pattern without any
-    peak holds noise only.
+    (`numba.set_num_threads`), and to 1e-4 on CPU and GPU, but for single counts ([23](23_device.ipynb)). Consecutive
+    seeds fill Latin hypercubes of 1024. A pattern without any peak holds noise only.
     """
     seeds = checked_seeds(seeds)
     if len(peaks.offsets) != len(seeds) + 1:
         raise InputError(f"seeds: {len(seeds)} for {len(peaks.offsets) - 1} peak lists; give one for each")
+    device = chosen_device(device)
     if isinstance(preset, LaboratoryPreset):
-        patterns, parameters = simulate_laboratory(peaks, preset, seeds, impurities, accurate)
-        return torch.from_numpy(patterns).to(device), parameters
-    parameters = sample_parameters(seeds, preset)
-    records = np.empty(len(seeds), RECORD)
-    for name, values in parameters.items():
-        records[name] = values
-    heights = preset.variables.get("impurity_height", TABLE1["impurity_height"]).value(np.array(preset.u_range))
-    patterns = np.empty((len(seeds), BINS), np.float32)
-    two_theta, intensity = np.asarray(peaks.two_theta, np.float64), np.asarray(peaks.intensity, np.float64)
-    given = two_theta, intensity, np.asarray(peaks.offsets, np.int64), records, heights, seeds
-    in_threads(lambda first, last: render(patterns, first, last, *given), len(seeds))
-    return torch.from_numpy(patterns).to(device), parameters
+        return simulate_laboratory(peaks, preset, seeds, impurities, accurate, None if device.type == "cpu" else device)
+    return simulate_table1(peaks, preset, seeds, None if device.type == "cpu" else device)
 
 # %% ../nbs/20_simulation.ipynb #abe7a131
 def two_views(

@@ -1,5 +1,5 @@
 # Generated from nbs/19_draws.ipynb; edit the notebook, then run make export.
-from difcon.augment.draws import ROWS, checked_seeds, hypercube_draws, in_threads, normal_quantile, poisson_quantile, uniform_draws
+from difcon.augment.draws import ROWS, checked_seeds, for_each_row, hypercube_draws, in_threads, normal_quantile, poisson_quantile, uniform_draws
 from difcon.project import InputError
 import numpy as np
 import scipy.stats
@@ -62,3 +62,4 @@ def test_pieces_of_threads_cover_every_row_once():
 
     in_threads(mark, 7)
     assert np.all(done == 1)
+    assert for_each_row(lambda row: row**2, 7) == [row**2 for row in range(7)]

@@ -2,6 +2,7 @@
 from difcon.augment.binning import BINS
 from difcon.augment.binning import BIN_WIDTH
 from difcon.augment.profile import add_lines
+from difcon.device import device_steps
 from difcon.laboratory import ANODES, EMISSION, LAB, LaboratoryPreset, SYNCHROTRON, TUNGSTEN, air_scatter, amorphous_hump, axial_divergence, caglioti_width, chebyshev_background, displacement_factor, emission_lines, graininess, in_steps, multiplicities, onto_axis, reciprocal_metric, sample_laboratory, saturation, simulate_laboratory, size_width, specimen_displacement, squared_lengths, strain_width, strained_metric, subtraction, texture, thompson_cox_hastings, transparency
 from difcon.project import InputError
 from difcon.reflections import Peaks
@@ -10,6 +11,7 @@ import gemmi
 import numba
 import numpy as np
 import scipy.special
+import torch
 
 
 def test_emission_obeys_bragg_and_comes_back_onto_the_axis():
@@ -188,19 +190,19 @@ def test_same_seed_same_pattern_whatever_the_batch_and_the_threads():
         together, _ = simulate_laboratory(peaks, preset, seeds, impurities=peaks)
         for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
             numba.set_num_threads(number)
-            assert np.array_equal(simulate_laboratory(peaks, preset, seeds, peaks)[0], together)
+            assert torch.equal(simulate_laboratory(peaks, preset, seeds, peaks)[0], together)
         numba.set_num_threads(threads)
         for row in (3, 0, 2, 1):
-            assert np.array_equal(simulate_laboratory(part_of(peaks, row), preset, seeds[row : row + 1], peaks)[0][0], together[row])
-        assert np.isfinite(together).all() and together.min() >= 0 and np.all(together.max(axis=1) == 1)
-        assert not np.array_equal(simulate_laboratory(peaks, preset, seeds + 1, peaks)[0], together)
+            assert torch.equal(simulate_laboratory(part_of(peaks, row), preset, seeds[row : row + 1], peaks)[0][0], together[row])
+        assert together.isfinite().all() and together.min() >= 0 and (together.amax(1) == 1).all()
+        assert not torch.equal(simulate_laboratory(peaks, preset, seeds + 1, peaks)[0], together)
 
 
 def test_neutral_preset_gives_the_lines_back():
     peaks = made_up_reflections()
     still = LaboratoryPreset("still", {"w": (2.5e-3,)})
     patterns, _ = simulate_laboratory(peaks, still, np.arange(4), accurate=True)
-    for row, pattern in enumerate(patterns):
+    for row, pattern in enumerate(patterns.numpy()):
         lines = slice(*peaks.offsets[row : row + 2])
         expected = np.zeros(BINS, np.float32)
         shift = 2 * np.degrees(np.arcsin(EMISSION["Cu"][0] / 1.541871 * np.sin(np.radians(peaks.two_theta[lines] / 2))))
@@ -208,11 +210,33 @@ def test_neutral_preset_gives_the_lines_back():
         assert np.abs(pattern - expected / expected.max()).max() < 0.02
 
 
+def test_steps_of_a_device_are_those_of_the_kernel():
+    expected = np.random.default_rng(1).uniform(0, 300, (3, 600)).astype(np.float32)
+    first, last, step, numbers = (torch.tensor(values) for values in ([0, 40, 100], [600, 600, 333], [1, 2, 3], [5, 6, 7]))
+    found = device_steps(torch.from_numpy(expected), first, last, step, numbers, 4)
+    for row in range(3):
+        inside = slice(int(first[row]), int(last[row]))
+        with np.errstate(over="ignore"):
+            wanted = in_steps(expected[row, inside], int(step[row]), int(numbers[row]), 4)
+        assert np.allclose(found[row, inside], wanted, atol=1e-3)
+
+
+def test_a_device_gives_the_same_patterns():
+    peaks, seeds = made_up_reflections(), np.array([11, 5, 2048, 3])
+    still = {name: values for name, values in LAB.variables.items() if name != "counts"}
+    for preset, kept in ((LaboratoryPreset("still", still), 1), (LAB, 0.9999), (SYNCHROTRON, 0.9999)):
+        for accurate in (False, True):
+            wanted, parameters = simulate_laboratory(peaks, preset, seeds, peaks, accurate)
+            found, same = simulate_laboratory(peaks, preset, seeds, peaks, accurate, torch.device("cpu"))
+            assert all(np.array_equal(values, same[name]) for name, values in parameters.items())
+            assert ((found - wanted).abs() < 1e-4).double().mean() >= kept and wanted.max() == 1
+
+
 def test_presets_that_need_hkl_say_so():
     peaks = made_up_reflections()
     lines = Peaks(peaks.two_theta, peaks.intensity, peaks.offsets)
     assert LAB.needs_hkl and not LAB.without("texture", "graininess", "cell").needs_hkl
-    assert np.isfinite(simulate_laboratory(lines, LAB.without("texture", "graininess", "cell"), range(4))[0]).all()
+    assert simulate_laboratory(lines, LAB.without("texture", "graininess", "cell"), range(4))[0].isfinite().all()
     for wrong, words in (
         (lambda: simulate_laboratory(lines, LAB, range(4)), "table.reflections()"),
         (lambda: LaboratoryPreset("mine", {"strian": (0.0,)}), "strian"),
@@ -245,7 +269,7 @@ def test_second_phase_and_anode_depend_on_the_seed_alone():
     for number in range(12):
         with_other, parameters = simulate_laboratory(peaks, mixed, [number], others)
         without, _ = simulate_laboratory(peaks, alone, [number], others)
-        assert 0.02 < np.abs(with_other - without).max() < 0.6 and np.array_equal(without, simulate_laboratory(peaks, mixed, [number])[0])
+        assert 0.02 < (with_other - without).abs().max() < 0.6 and torch.equal(without, simulate_laboratory(peaks, mixed, [number])[0])
         seen.add(ANODES[int(parameters["anode"][0])])
         line = Peaks(np.array([40.0]), np.ones(1), np.array([0, 1]))
         assert abs(simulate_laboratory(line, alone, [number])[0][0].argmax() * BIN_WIDTH - 40) < 0.1  # every anode comes onto the same axis

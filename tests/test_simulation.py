@@ -17,10 +17,11 @@ from difcon.augment.zero_shift import zero_shift
 from difcon.laboratory import LAB
 from difcon.project import InputError
 from difcon.reflections import Peaks
-from difcon.simulation import DRAWN, GENTLEST, Preset, RECORD, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, disturbed_peaks, preset_named, read_preset, sample_parameters, simulate, two_views
+from difcon.simulation import DRAWN, GENTLEST, Preset, RECORD, TABLE1, TABLE1_TEST, TABLE1_TRAINING, Variable, disturbed_peaks, preset_named, read_preset, sample_parameters, simulate, simulate_table1, two_views
 from pathlib import Path
 import numba
 import numpy as np
+import pytest
 import tempfile
 import torch
 
@@ -215,6 +216,30 @@ def test_simulation_equals_its_operations_one_after_the_other():
     slow = background_noise(slow / slow.max(), given["white_noise"], given["proportional_noise"], *noise)
     slow = pattern_cropping(slow, given["pattern_low"], given["pattern_high"])
     assert np.allclose(pattern[0].numpy(), slow / slow.max(), atol=1e-5)
+
+
+def test_a_device_gives_the_same_patterns():
+    peaks, seeds = made_up_peaks(), np.array([11, 5, 2048, 3, 77])
+    for preset in (TABLE1_TRAINING, TABLE1_TEST, GENTLEST):
+        wanted, parameters = simulate_table1(peaks, preset, seeds)
+        found, same = simulate_table1(peaks, preset, seeds, torch.device("cpu"))
+        assert (found - wanted).abs().max() < 1e-4 and wanted.max() == 1
+        assert all(np.array_equal(values, same[name]) for name, values in parameters.items())
+    assert simulate_table1(made_up_peaks(lengths=()), TABLE1_TRAINING, np.zeros(0, np.int64), torch.device("cpu"))[0].shape == (0, BINS)
+    try:
+        simulate(peaks, LAB, seeds, device="cuda:99")
+    except InputError as error:
+        assert "cuda:99" in str(error)
+    else:
+        raise AssertionError("a device that is not there")
+
+
+def test_a_graphics_card_gives_the_same_patterns():
+    if torch.cuda.is_available():
+        wanted, found = (simulate(made_up_peaks(), TABLE1_TEST, np.arange(5), device=device)[0].cpu() for device in ("cpu", "cuda"))
+        assert (found - wanted).abs().max() < 1e-4
+    else:
+        pytest.skip("torch finds no graphics card")
 
 
 def test_wrong_seeds_are_errors():

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['ROWS', 'GOLDEN', 'NORMAL_BITS', 'NORMAL', 'FEW', 'latin_hypercube', 'checked_seeds', 'hypercube_draws', 'hashed',
-           'stream_state', 'uniform_draws', 'normal_quantile', 'poisson_quantile', 'counted', 'in_threads']
+           'stream_state', 'uniform_draws', 'normal_quantile', 'poisson_quantile', 'counted', 'in_threads',
+           'for_each_row']
 
 # %% ../../nbs/19_draws.ipynb #939ace0f
 from collections.abc import Callable
@@ -152,3 +153,18 @@ def in_threads(
     ends = np.linspace(0, rows, threads + 1).astype(int)
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, ends[:-1], ends[1:]))
+
+# %% ../../nbs/19_draws.ipynb #b3f876f2
+def for_each_row(
+    work: Callable[[int], object],  # called with the number of a row
+    rows: int,
+) -> list:  # what it gave for each row
+    "Do rows in threads and keep what each gives."
+    found = [None] * rows
+
+    def piece(first, last):
+        for row in range(first, last):
+            found[row] = work(row)
+
+    in_threads(piece, rows)
+    return found
