@@ -1,9 +1,10 @@
 # Generated from nbs/14_binning.ipynb; edit the notebook, then run make export.
-from difcon.augment.binning import BINS, BIN_WIDTH, bin_number, binning, two_theta_grid
+from difcon.augment.binning import BINS, BIN_WIDTH, bin_number, binned, binning, two_theta_grid
 import bisect
 import math
 import numba
 import numpy as np
+import torch
 
 
 def test_bins_hold_their_lower_edge():
@@ -47,7 +48,14 @@ def test_binning_takes_the_mean_and_drops_what_is_outside():
 def test_binning_within_compiled_functions():
     random = np.random.default_rng(0)
     two_theta, intensity = random.uniform(0, 120, 500), random.random(500).astype(np.float32)
-    compiled = numba.njit(lambda two_theta, intensity: binning(two_theta, intensity))
+    compiled = numba.njit(lambda two_theta, intensity: binned(two_theta, intensity))
     assert np.array_equal(compiled(two_theta, intensity), binning(two_theta, intensity))
-    np.testing.assert_allclose(binning.py_func(two_theta, intensity), binning(two_theta, intensity), rtol=1e-13)
+    np.testing.assert_allclose(binned.py_func(two_theta, intensity), binning(two_theta, intensity), rtol=1e-13)
     assert np.array_equal(numba.njit(lambda angles: bin_number(angles))(two_theta), bin_number(two_theta))
+
+
+def test_binning_of_tensors():
+    random = np.random.default_rng(1)
+    peaks = random.uniform(0, 120, 50), random.random(50)
+    pattern = binning(*(torch.from_numpy(values) for values in peaks))
+    assert torch.is_tensor(pattern) and np.array_equal(pattern.numpy(), binning(*peaks))

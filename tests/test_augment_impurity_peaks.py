@@ -2,6 +2,7 @@
 from difcon.augment.impurity_peaks import impurity_peaks
 import numba
 import numpy as np
+import torch
 
 
 def test_impurity_peaks_are_appended():
@@ -17,7 +18,7 @@ def test_impurity_peaks_are_appended():
         assert more_intensity.max() == 1
 
 
-def test_impurity_peaks_within_compiled_functions():
+def test_impurity_peaks_of_tensors_and_within_compiled_functions():
     random = np.random.default_rng(0)
     lists = random.uniform(0, 120, 40), random.random(40), random.uniform(0, 120, 5), random.uniform(0.01, 0.05, 5)
     compiled = numba.njit(lambda two_theta, intensity, positions, heights: impurity_peaks(two_theta, intensity, positions, heights))
@@ -25,3 +26,6 @@ def test_impurity_peaks_within_compiled_functions():
         given = (lists[0], lists[1].astype(single), lists[2], lists[3].astype(single))
         for ours, theirs in zip(impurity_peaks(*given), compiled(*given)):
             assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+    tensors = impurity_peaks(*(torch.from_numpy(values) for values in lists))
+    assert all(torch.is_tensor(each) for each in tensors)
+    assert all(np.array_equal(ours.numpy(), theirs) for ours, theirs in zip(tensors, impurity_peaks(*lists)))
