@@ -23,7 +23,7 @@ from .cleaning import clean
 from .measured import Pattern, read_pattern, to_bins
 from .project import InputError, whole_number
 from .symmetry import CRYSTAL_SYSTEMS, TASKS, crystal_system, extinction_group, extinction_symbol, space_group_symbol
-from .training import load_network, predict_probabilities
+from .training import load_network, predict_probabilities, read_card
 
 # %% ../nbs/51_prediction.ipynb #70be4c29
 def shipped_weights() -> Path:  # .safetensors
@@ -59,17 +59,18 @@ class Predictor:
     ):
         "Load the network once; InputError when the file is not one of difcon's weights."
         self.weights = shipped_weights() if weights is None else Path(weights)
-        self.network = load_network(self.weights)
+        self.network, card = load_network(self.weights), read_card(self.weights)
+        self.cleaning, self.temperatures = card["settings"].get("cleaning", "snip"), card.get("temperatures", {})
 
     def predict(
         self,
         patterns: Sequence[Pattern],  # of any wavelengths
     ) -> list[Prediction]:
-        "Bin, clean and classify patterns; InputError when one has nothing within the range."
+        "Bin, clean and classify patterns, with the odds that the card's temperatures make honest; InputError when one has nothing within the range."
         if not patterns:
             return []
         bins = torch.from_numpy(np.stack([to_bins(pattern) for pattern in patterns]))
-        rows = predict_probabilities(self.network, clean(bins))
+        rows = predict_probabilities(self.network, clean(bins, self.cleaning), temperatures=self.temperatures)
         return [Prediction(pattern, {task: rows[task][place] for task in TASKS}) for place, pattern in enumerate(patterns)]
 
 # %% ../nbs/51_prediction.ipynb #5ccac499

@@ -6,9 +6,10 @@
 __all__ = ['OBJECTIVES', 'PRECISIONS', 'SECOND_PHASES', 'EQUIVARIANCE_STREAM', 'INVARIANCE_STREAM', 'OPTIONS', 'preset_of',
            'Settings', 'epoch_order', 'crystals_of_step', 'rendered', 'TrainingPatterns', 'RemainingSteps',
            'PatternSet', 'pattern_set', 'equivariance_set', 'invariance_set', 'network_outputs',
-           'predict_probabilities', 'accuracies', 'new_network', 'settings_from', 'save_network', 'read_card',
-           'load_network', 'TrainingHooks', 'progress_line', 'chosen_precision', 'hardware', 'fingerprint',
-           'quiet_lightning', 'trainer_for', 'write_history', 'fit', 'make_card', 'train', 'add_arguments', 'run']
+           'predict_probabilities', 'fitted_temperatures', 'accuracies', 'new_network', 'settings_from', 'save_network',
+           'read_card', 'load_network', 'calibrate', 'TrainingHooks', 'progress_line', 'chosen_precision', 'hardware',
+           'fingerprint', 'quiet_lightning', 'trainer_for', 'write_history', 'fit', 'make_card', 'train',
+           'add_arguments', 'run']
 
 # %% ../nbs/40_training.ipynb #357a910f
 import contextlib
@@ -32,6 +33,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from .calibration import fit_temperature, tempered
 from .cleaning import clean, method_named
 from .laboratory import LaboratoryPreset
 from .models.cnn import NetworkSettings, SymmetryNetwork, SymmetryOutput, hits, parameter_count, symmetry_loss
@@ -41,7 +43,7 @@ from .project import InputError, from_extra, replacing, whole_number
 from .peak_table import PeakTable, ensure_peak_table
 from .simulation import Preset, preset_named, simulate
 from .structures import evenly_spread, split
-from .symmetry import TASKS
+from .symmetry import TASKS, classes_of
 
 # %% ../nbs/40_training.ipynb #9886f09c
 def preset_of(
@@ -335,10 +337,20 @@ def predict_probabilities(
     network: nn.Module,  # SymmetryNetwork or DifconNetwork
     patterns: Tensor | PatternSet,  # (N, 12000) cleaned, or a set
     batch_size: int = 128,  # patterns at a time
+    temperatures: Mapping[str, float] = {},  # task to temperature, as a card has them; 1 where there is none
 ) -> dict[str, np.ndarray]:  # task to (N, 7), (N, 101) or (N, 230); rows sum to 1
     "Probabilities of crystal systems, extinction groups and space groups."
     output = network_outputs(network, patterns, batch_size)
-    return {task: getattr(output, task).double().softmax(dim=1).numpy() for task in TASKS}
+    return {task: tempered(getattr(output, task).numpy(), temperatures.get(task, 1.0)) for task in TASKS}
+
+
+def fitted_temperatures(
+    network: nn.Module,  # SymmetryNetwork or DifconNetwork
+    patterns: PatternSet,  # held out, with known space groups
+) -> dict[str, float]:  # task to temperature
+    "The temperatures at which the network's probabilities are honest on a set (notebook 41)."
+    output, classes = network_outputs(network, patterns), classes_of(patterns.space_groups)
+    return {task: round(fit_temperature(getattr(output, task).numpy(), classes[task]), 4) for task in TASKS}
 
 # %% ../nbs/40_training.ipynb #27e46a38
 def accuracies(
@@ -412,6 +424,17 @@ def load_network(
     state = safetensors.torch.load_file(path)
     network.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
     return network.eval()
+
+# %% ../nbs/40_training.ipynb #e6d12c07
+def calibrate(
+    path: Path,  # of weights; their card is written anew
+    patterns: PatternSet,  # held out, with known space groups
+) -> dict[str, float]:  # task to temperature
+    "Fit the temperatures of weights that have none, or others than these patterns ask for."
+    network, card = load_network(path), read_card(path)
+    card["temperatures"] = fitted_temperatures(network, patterns)
+    save_network(network, path, card)
+    return card["temperatures"]
 
 # %% ../nbs/40_training.ipynb #488d6938
 class TrainingHooks:
@@ -643,6 +666,7 @@ def make_card(
         "hardware": hardware(),
         "precision": chosen_precision(settings.precision),
         "torch": torch.__version__,
+        "temperatures": fitted_temperatures(network, sets[0]),
         "accuracies": {each.name: accuracies(network, each) | {"patterns": len(each)} for each in sets},
         "history": history,
     }

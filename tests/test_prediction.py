@@ -8,7 +8,9 @@ from difcon.project import InputError
 from difcon.symmetry import CRYSTAL_SYSTEMS
 from difcon.symmetry import TASKS
 from difcon.training import Settings
+from difcon.training import load_network
 from difcon.training import new_network
+from difcon.training import read_card
 from difcon.training import save_network
 from pathlib import Path
 import argparse
@@ -69,6 +71,19 @@ def test_only_what_the_crystal_scatters_counts():
     louder = Pattern("longer", pattern.two_theta, 1000 * pattern.intensity, pattern.wavelength)
     expected, *others = [prediction.probabilities["space_group"] for prediction in predictor.predict([pattern, molybdenum, louder])]
     assert all(np.allclose(other, expected, atol=1e-4) for other in others)
+
+
+def test_temperatures_and_cleaning_of_the_card_are_used():
+    with tempfile.TemporaryDirectory() as folder:
+        path, pattern = untrained_weights(folder), read_pattern(example_file(folder))
+        plain = Predictor(path)
+        card, network = read_card(path), load_network(path)
+        card["settings"]["cleaning"] = "arpls"
+        save_network(network, path, card | {"temperatures": {"crystal_system": 50.0}})
+        flat = Predictor(path)
+    assert (plain.cleaning, flat.cleaning) == ("snip", "arpls")
+    before, after = (predictor.predict([pattern])[0].probabilities["crystal_system"].max() for predictor in (plain, flat))
+    assert before > 1.5 / 7 > after
 
 
 def test_weights_that_are_none():

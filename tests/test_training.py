@@ -7,7 +7,8 @@ from difcon.peak_table import write_peak_table
 from difcon.project import InputError
 from difcon.simulation import preset_named
 from difcon.structures import Crystal
-from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, equivariance_set, fit, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, save_network, train
+from difcon.symmetry import TASKS
+from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, equivariance_set, fit, fitted_temperatures, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, save_network, train
 from pathlib import Path
 import argparse
 import json
@@ -152,6 +153,17 @@ def test_probabilities_sum_to_one():
     assert {task: part.shape for task, part in found.items()} == {
         "crystal_system": (5, 7), "extinction_group": (5, 101), "space_group": (5, 230)}
     assert all(np.allclose(part.sum(axis=1), 1) for part in found.values()) and network.training
+
+
+def test_temperatures_flatten_probabilities():
+    network, patterns = new_network(small_settings()), torch.rand(5, 12000, generator=torch.Generator().manual_seed(0))
+    plain, flat = predict_probabilities(network, patterns), predict_probabilities(network, patterns, temperatures={"space_group": 5.0})
+    assert np.array_equal(plain["crystal_system"], flat["crystal_system"])
+    assert (flat["space_group"].max(1) < plain["space_group"].max(1)).all() and np.array_equal(flat["space_group"].argmax(1), plain["space_group"].argmax(1))
+    with tempfile.TemporaryDirectory() as folder:
+        held_out = equivariance_set(small_table(folder), np.ones(len(small_table(folder)), bool), limit=20)
+        temperatures = fitted_temperatures(network, held_out)
+    assert set(temperatures) == set(TASKS) and all(0.05 <= value <= 20 for value in temperatures.values())
 
 
 def unreported(line):
