@@ -227,9 +227,10 @@ def test_a_device_gives_the_same_patterns():
     for preset, kept in ((LaboratoryPreset("still", still), 1), (LAB, 0.9999), (SYNCHROTRON, 0.9999)):
         for accurate in (False, True):
             wanted, parameters = simulate_laboratory(peaks, preset, seeds, peaks, accurate)
-            found, same = simulate_laboratory(peaks, preset, seeds, peaks, accurate, torch.device("cpu"))
-            assert all(np.array_equal(values, same[name]) for name, values in parameters.items())
-            assert ((found - wanted).abs() < 1e-4).double().mean() >= kept and wanted.max() == 1
+            for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+                found, same = simulate_laboratory(peaks, preset, seeds, peaks, accurate, torch.device(device))
+                assert all(np.array_equal(values, same[name]) for name, values in parameters.items())
+                assert ((found.cpu() - wanted).abs() < 1e-4).double().mean() >= kept and wanted.max() == 1
 
 
 def test_presets_that_need_hkl_say_so():
