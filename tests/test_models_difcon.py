@@ -3,7 +3,12 @@ from difcon.models.cnn import NetworkSettings
 from difcon.models.difcon import DifconNetwork, barlow_twins, contrastive_loss, cross_correlation, invariance_loss, joint_loss, nt_xent
 from difcon.project import InputError
 from torch.nn import functional
+import json
 import numpy as np
+import os
+import subprocess
+import sys
+import tempfile
 import torch
 
 
@@ -90,6 +95,46 @@ def test_barlow_twins_limits():
     loss = barlow_twins(constant, hadamard)
     loss.backward()
     assert torch.isclose(loss, torch.tensor(3.0)) and constant.grad.isfinite().all()
+
+
+PART = """
+import json, sys
+import torch
+from torch import distributed
+from difcon.models.difcon import contrastive_loss
+
+rank, store = int(sys.argv[1]), sys.argv[2]
+distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+views = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(0))
+own = views[:, 3 * rank : 3 * rank + 3].clone().requires_grad_()
+found = {}
+for objective in ("nt_xent", "barlow_twins"):
+    own.grad = None
+    loss = contrastive_loss(own.flatten(0, 1), objective)
+    loss.backward()
+    found[objective] = [loss.item(), own.grad.tolist()]
+print(json.dumps(found))
+"""
+
+
+def in_two_processes(script):
+    "What two processes of a group print as JSON."
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
+        started = [subprocess.Popen([sys.executable, "-c", script, str(rank), f"{folder}/store"], stdout=subprocess.PIPE, text=True, env=environment) for rank in range(2)]
+        return [json.loads(process.communicate(timeout=300)[0]) for process in started]
+
+
+def test_two_processes_have_the_gradient_of_the_whole_batch():
+    parts = in_two_processes(PART)
+    views = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    for objective in ("nt_xent", "barlow_twins"):
+        views.grad = None
+        loss = contrastive_loss(views.flatten(0, 1), objective)
+        loss.backward()
+        assert all(np.isclose(part[objective][0], loss.item(), rtol=1e-5) for part in parts)
+        together = torch.cat([torch.tensor(part[objective][1]) for part in parts], dim=1) / 2
+        assert torch.allclose(together, views.grad, atol=1e-6)
 
 
 def test_autocast_does_not_round_the_objectives():

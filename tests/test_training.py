@@ -8,7 +8,7 @@ from difcon.project import InputError
 from difcon.simulation import preset_named
 from difcon.structures import Crystal
 from difcon.symmetry import TASKS
-from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, equivariance_set, fit, fitted_temperatures, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, save_network, train
+from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, duration, equivariance_set, fit, fitted_temperatures, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, run, save_network, train
 from pathlib import Path
 import argparse
 import json
@@ -94,6 +94,24 @@ def test_patterns_of_a_step_depend_on_nothing_else():
         assert np.array_equal(rows[:4], rows[4:]) == (stream.settings.views == 2) and len(np.unique(seeds)) == 8
         every = np.concatenate([stream.seeds(step)[1] for step in range(200)])
         assert len(np.unique(every)) == (36 * 2 if model == "cnn_static" else len(every))
+
+
+def test_processes_share_each_batch():
+    with tempfile.TemporaryDirectory() as folder:
+        table = small_table(folder)
+    for model in ("cnn_aug", "simclr"):
+        settings = small_settings(model)
+        whole = TrainingPatterns(table, np.flatnonzero(~IS_TEST), settings)[3]
+        parts = [TrainingPatterns(table, np.flatnonzero(~IS_TEST), settings, process, 2)[3] for process in range(2)]
+        for place in range(2):
+            views = zip(*(part[place].chunk(settings.views) for part in parts))
+            assert torch.equal(torch.cat([share for view in views for share in view]), whole[place])
+    try:
+        TrainingPatterns(table, np.flatnonzero(~IS_TEST), small_settings("cnn_aug", batch_size=10), 0, 3)
+    except InputError as error:
+        assert "3 processes" in str(error)
+    else:
+        raise AssertionError("10 crystals were dealt to 3 processes")
 
 
 def test_too_large_a_batch_is_refused():
@@ -238,5 +256,20 @@ def test_nan_loss_is_one_clear_error():
 def test_arguments_of_the_command():
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    given = parser.parse_args(["difcon", "--budget", "1.5", "--batch-size", "64", "--learning-rate", "1e-3"])
-    assert (given.batch_size, given.learning_rate, given.budget, given.patterns) == (64, 1e-3, 1.5, Settings.patterns)
+    given = parser.parse_args(["difcon", "--budget", "100min", "--batch-size", "64", "--learning-rate", "1e-3", "--devices", "4"])
+    assert (given.batch_size, given.learning_rate, given.budget, given.patterns, given.devices) == (64, 1e-3, 6000, Settings.patterns, 4)
+    for wrong in ("soon", "-3", "5 days", "1e3"):
+        try:
+            duration(wrong)
+        except argparse.ArgumentTypeError as error:
+            assert wrong in str(error)
+        else:
+            raise AssertionError(wrong)
+    with tempfile.TemporaryDirectory() as folder:
+        given = parser.parse_args(["cnn_aug", "--resume", "--folder", folder, "--limit", "40"])
+        try:
+            run(given)
+        except InputError as error:
+            assert "was begun here" in str(error)
+        else:
+            raise AssertionError("a training was resumed that was not begun")

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['representation_head', 'DifconNetwork', 'nt_xent', 'standardised', 'cross_correlation', 'invariance_loss',
-           'redundancy_reduction_loss', 'barlow_twins', 'contrastive_loss', 'joint_loss']
+           'redundancy_reduction_loss', 'barlow_twins', 'Gathered', 'of_all_processes', 'contrastive_loss',
+           'joint_loss']
 
 # %% ../../nbs/34_difcon.ipynb #b09e436c
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from .cnn import Backbone, NetworkSettings, SymmetryHeads, SymmetryOutput, symmetry_loss
@@ -101,6 +102,31 @@ def barlow_twins(
     correlation = cross_correlation(first, second)
     return invariance_loss(correlation) + off_diagonal_weight * redundancy_reduction_loss(correlation)
 
+# %% ../../nbs/34_difcon.ipynb #8a60aebe
+class Gathered(torch.autograd.Function):
+    "Features of all processes, and the sum over processes of the gradients that they send back."
+
+    @staticmethod
+    def forward(ctx, features):
+        parts = [torch.empty_like(features) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, features.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        gradient = gradient.contiguous()
+        distributed.all_reduce(gradient)
+        return gradient.chunk(distributed.get_world_size())[distributed.get_rank()]
+
+
+def of_all_processes(
+    features: Tensor,  # (N, F) of this process
+) -> Tensor:  # (P N, F) of all P processes of a training, the same on each; gradients flow back to where features come from
+    "Features of a batch that is dealt to several processes; alone, a process keeps what it has."
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return features
+    return Gathered.apply(features)
+
 # %% ../../nbs/34_difcon.ipynb #735ead2f
 def contrastive_loss(
     representation: Tensor,  # (2N, F): first views of N crystals, then second views in the same order
@@ -108,10 +134,10 @@ def contrastive_loss(
     temperature: float = 0.1,  # of NT-Xent
     off_diagonal_weight: float = 0.005,  # of Barlow Twins
 ) -> Tensor:  # (); Barlow Twins as a mean over features
-    "The contrastive objective of a batch of positive pairs, in float32 whatever the network computes in."
+    "The contrastive objective of a batch of positive pairs, over all processes, in float32 whatever the network computes in."
     if len(representation) % 2:
         raise InputError(f"{len(representation)} patterns cannot be pairs; give an even batch size")
-    first, second = representation.float().chunk(2)
+    first, second = (of_all_processes(views) for views in representation.float().chunk(2))
     with torch.autocast(representation.device.type, enabled=False):
         if objective == "nt_xent":
             return nt_xent(first, second, temperature)
