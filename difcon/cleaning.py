@@ -242,7 +242,11 @@ def clean(
     noise_floor: float = 0.0,  # standard deviations of the noise that the background is raised by
     two_theta_range: tuple[float, float] | None = None,  # degrees; zeros outside. None: all
 ) -> torch.Tensor:  # (..., bins), largest value 1; all zeros where nothing is left
-    "Subtract the background, cut what falls below zero, and scale to a maximum of 1."
+    "Subtract the background, cut what falls below zero, and scale to a maximum of 1; InputError for what cannot be cleaned."
+    if not torch.is_tensor(patterns) or not patterns.dim() or patterns.shape[-1] % CELL:
+        raise InputError(f"patterns: give a tensor whose last axis is a multiple of {CELL} bins, as torch.from_numpy(bins)")
+    if smoothness is not None and (smoothness <= 0 or method != "arpls" and smoothness != int(smoothness)):
+        raise InputError(f"smoothness {smoothness}: give a number above 0, for {method} " + ("λ" if method == "arpls" else "a whole number of cells"))
     flat = patterns.reshape(-1, patterns.shape[-1])
     if two_theta_range is not None:
         flat = within(flat, two_theta_range)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .augment.binning import BIN_WIDTH, BINS
 from .augment.draws import FEW, GOLDEN, NORMAL, NORMAL_BITS
@@ -28,8 +29,8 @@ def chosen_device(
     "A device of torch; InputError when this machine has none of that name."
     try:
         device = torch.device(name)
-        torch.empty(0, device=device, dtype=torch.float64)
-    except (RuntimeError, AssertionError, TypeError) as error:
+        torch.zeros(1, device=device, dtype=torch.float64).item()
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         raise InputError(f"device {name}: cannot be used here ({str(error).splitlines()[0]}); use cpu, or cuda where torch finds a card") from None
     return device
 
@@ -301,19 +302,32 @@ def add_asymmetric_lines(
 # %% ../nbs/23_device.ipynb #7fdbbb0b
 def device_steps(
     expected: Tensor,  # (B, bins) float32 expected counts
-    first: Tensor,  # (B,) first measured bin
-    last: Tensor,  # (B,) one beyond the last measured bin
-    step: Tensor,  # (B,) bins of a step, int64
+    first: Tensor,  # (B, 1) first measured bin
+    last: Tensor,  # (B, 1) one beyond the last measured bin
+    angles: Tensor,  # (B, nodes) float64 measured angles at even steps of the axis, degrees
+    step: Tensor,  # (B, 1) hundredths of a degree, as measured
     seeds: Tensor,  # (B,) int64
     stream: int,  # of the random numbers
 ) -> Tensor:  # (B, bins) float32 counts; without meaning outside of the range
-    "Counts at the edges of bins, one a step, interpolated to the bins in between."
-    bins, first, last, step = expected.shape[1], first[:, None], last[:, None], step[:, None]
-    points = torch.arange(bins + 2, device=expected.device)
-    edge = first + torch.minimum(points * step, last - first - 1)
-    means = (expected.gather(1, torch.maximum(edge - 1, first)) + expected.gather(1, edge)) * 0.5
-    counts = device_counts(means, device_draws(seeds, stream, bins + 2))
-    place = (torch.arange(bins, device=expected.device) - first).clamp(min=0)
-    point, part = place // step, (place % step + 0.5) / step
-    below, above = counts.gather(1, point), counts.gather(1, point + 1)
-    return below + part.float() * (above - below)
+    "Counts at round angles of the measurement, and the mean over each bin of the straight lines between them."
+    bins, spacing = expected.shape[1], expected.shape[1] // (angles.shape[1] - 1)
+    numbers = torch.arange(bins + 1, device=expected.device)
+    node = (numbers // spacing).clamp(max=angles.shape[1] - 2)
+    between = angles[:, node] + (numbers - node * spacing).double() / spacing * angles.diff()[:, node]
+    edges = between.clamp(min=between.gather(1, first), max=between.gather(1, last)) / (step * BIN_WIDTH)  # of bins, in steps
+    start, stop = edges.amin(1, keepdim=True).floor(), edges.amax(1, keepdim=True).ceil()
+    points = start + torch.arange(int((stop - start).max()) + 1, device=expected.device)
+    bin_ = torch.minimum(torch.maximum(torch.searchsorted(edges, points) - 1, first), last - 1)
+    left, right = edges.gather(1, bin_), edges.gather(1, bin_ + 1)
+    place = torch.minimum(torch.maximum(bin_ + (points - left) / (right - left) - 0.5, first), last - 1.0)
+    below = torch.minimum(place.long(), last - 2)
+    low, high = expected.gather(1, below), expected.gather(1, below + 1)
+    means = (low + (place - below).float() * (high - low)).clamp(min=0)
+    counts = device_counts(means, device_draws(seeds, stream, means.shape[1])).double()
+    sums = functional.pad(((counts[:, 1:] + counts[:, :-1]) / 2).cumsum(1), (1, 0))
+    offset = edges - start
+    point = torch.minimum(offset.long(), (stop - start).long() - 1).clamp(min=0)
+    part = offset - point
+    here, there = counts.gather(1, point), counts.gather(1, point + 1)
+    totals = sums.gather(1, point) + part * (here + part / 2 * (there - here))
+    return (totals.diff() / edges.diff().clamp(min=1e-12)).float()

@@ -89,7 +89,7 @@ def patterns_of(
     "Patterns of some crystals with one effect."
     preset = sweep.preset(value)
     peaks = table.reflections(rows) if preset.needs_hkl else table.peaks(rows)
-    return clean(simulate(peaks, preset, seeds, table.peaks(evenly_spread(len(table), 256)))[0])
+    return clean(simulate(peaks, preset, seeds, impurities=table.peaks(evenly_spread(len(table), 256)))[0])
 
 # %% ../nbs/66_robustness.ipynb #0ea5f6a8
 def robustness_table(

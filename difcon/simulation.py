@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['TABLE1', 'TABLE1_TRAINING', 'TABLE1_TEST', 'GENTLEST', 'PRESETS', 'DRAWN', 'RECORD', 'Variable', 'Preset',
-           'preset_named', 'read_preset', 'drawn_values', 'sample_parameters', 'largest', 'scaled', 'disturbed_peaks',
-           'lines_of_row', 'render', 'profile_tables', 'device_scaled', 'table1_piece', 'simulate_table1', 'simulate',
-           'two_views']
+           'preset_named', 'given_variables', 'read_preset', 'drawn_values', 'sample_parameters', 'largest', 'scaled',
+           'disturbed_peaks', 'lines_of_row', 'render', 'profile_tables', 'device_scaled', 'table1_piece',
+           'simulate_table1', 'simulate', 'two_views']
 
 # %% ../nbs/20_simulation.ipynb #d810eb0b
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numba
 import numpy as np
@@ -43,6 +45,7 @@ class Variable:
     step: float | None = None  # whole numbers only: one more for every `step` of u
     unit: str = ""  # for tables
     meaning: str = ""  # for tables
+    limits: tuple[float, float] = (0.0, 1.0)  # what both values must lie within
 
     def value(
         self,
@@ -54,26 +57,26 @@ class Variable:
         return self.gentlest + (self.harshest - self.gentlest) * u
 
 # %% ../nbs/20_simulation.ipynb #7c445682
-TABLE1 = {
-    "zero_shift": Variable(0, 0.02, symmetric=True, unit="°", meaning="shift of all peaks"),
-    "position_noise": Variable(0, 0.005, unit="°", meaning="half-width of each peak's own shift"),
-    "peak_low": Variable(0, 0.2, unit="°", meaning="peaks below are dropped"),
-    "peak_high": Variable(120, 100, unit="°", meaning="peaks above are dropped"),
+TABLE1 = MappingProxyType({
+    "zero_shift": Variable(0, 0.02, symmetric=True, unit="°", meaning="shift of all peaks", limits=(0, 5)),
+    "position_noise": Variable(0, 0.005, unit="°", meaning="half-width of each peak's own shift", limits=(0, 5)),
+    "peak_low": Variable(0, 0.2, unit="°", meaning="peaks below are dropped", limits=(0, 120)),
+    "peak_high": Variable(120, 100, unit="°", meaning="peaks above are dropped", limits=(0, 120)),
     "intensity_noise": Variable(0, 0.005, meaning="half-width of each peak's relative change"),
-    "impurity_count": Variable(0, 6, step=0.14, meaning="number of impurity peaks"),
+    "impurity_count": Variable(0, 6, step=0.14, meaning="number of impurity peaks", limits=(0, 1000)),
     "impurity_height": Variable(0.01, 0.05, meaning="height of one impurity peak, drawn for each"),
     "u": Variable(0, 1e-3, unit="°²", meaning="width, of tan² θ"),
-    "v": Variable(-4e-4, 0, unit="°²", meaning="width, of tan θ"),
+    "v": Variable(-4e-4, 0, unit="°²", meaning="width, of tan θ", limits=(-1, 0)),
     "w": Variable(2.5e-5, 1e-3, unit="°²", meaning="width, constant"),
     "p": Variable(0, 3e-4, unit="°²", meaning="width, of 1/cos² θ"),
-    "dilation": Variable(0, 10, meaning="widths times one plus this"),
+    "dilation": Variable(0, 10, meaning="widths times one plus this", limits=(0, 100)),
     "eta": Variable(0, 1, meaning="pseudo-Voigt mixing, 1 is Lorentzian"),
     "rho": Variable(0, 1, symmetric=True, meaning="asymmetry"),
     "white_noise": Variable(0, 0.05, meaning="half-width of white noise"),
     "proportional_noise": Variable(0, 0.05, meaning="half-width of noise relative to intensity"),
-    "pattern_low": Variable(0, 24, unit="°", meaning="zeros below"),
-    "pattern_high": Variable(120, 100, unit="°", meaning="zeros above"),
-}
+    "pattern_low": Variable(0, 24, unit="°", meaning="zeros below", limits=(0, 120)),
+    "pattern_high": Variable(120, 100, unit="°", meaning="zeros above", limits=(0, 120)),
+})
 
 # %% ../nbs/20_simulation.ipynb #de516d57
 @dataclass(frozen=True)
@@ -93,6 +96,21 @@ class Preset:
         low, high = self.u_range
         if not 0 <= low <= high <= 1:
             raise InputError(f"preset {self.name}: u_range {self.u_range} is not within 0–1 in rising order")
+        for name, variable in self.variables.items():
+            lowest, highest = TABLE1[name].limits
+            if not all(lowest <= value <= highest for value in (variable.gentlest, variable.harshest)):
+                raise InputError(f"preset {self.name}: {name} {variable.gentlest:g} to {variable.harshest:g} is not within {lowest:g} to {highest:g}")
+        first, last = self.ends("pattern_low"), self.ends("pattern_high")
+        if max(first) + 1 > min(last):
+            raise InputError(f"preset {self.name}: pattern_low can be {max(first):g}° and pattern_high {min(last):g}°; leave at least 1° between them")
+
+    def ends(
+        self,
+        name: str,  # of TABLE1
+    ) -> tuple[float, float]:  # gentlest and harshest value
+        "The range of a variable; an absent one stays at its gentlest."
+        variable = self.variables.get(name)
+        return (TABLE1[name].gentlest,) * 2 if variable is None else (variable.gentlest, variable.harshest)
 
 # %% ../nbs/20_simulation.ipynb #af8673ab
 TABLE1_TRAINING = Preset("table1/training", TABLE1, (0.0, 0.7))
@@ -110,6 +128,24 @@ def preset_named(
         raise InputError(f"unknown preset {name}; allowed are {', '.join(PRESETS)}")
     return PRESETS[name]
 
+# %% ../nbs/20_simulation.ipynb #5426c364
+def given_variables(
+    given: Mapping | None,  # as YAML has it: name to a number or a list of numbers
+    most: int,  # numbers of one variable
+) -> dict[str, tuple[float, ...]]:
+    "The variables of a preset's file; InputError names the one that cannot be."
+    if not isinstance(given or {}, Mapping):
+        raise InputError(f"variables: {given!r} is no mapping; give `name: [gentlest, harshest]` for each")
+    variables = {}
+    for name, values in (given or {}).items():
+        try:
+            variables[str(name)] = tuple(float(value) for value in (values if isinstance(values, list) else [values]))
+        except (TypeError, ValueError):
+            raise InputError(f"variables: {name}: {values!r} are no numbers") from None
+        if not 1 <= len(variables[str(name)]) <= most:
+            raise InputError(f"variables: {name}: {len(variables[str(name)])} numbers; give 1 to {most}")
+    return variables
+
 # %% ../nbs/20_simulation.ipynb #92bb1141
 def read_preset(
     path: Path | str,  # YAML: base, and some of name, variables, u_range (table1), anodes (laboratory)
@@ -122,19 +158,22 @@ def read_preset(
         raise InputError(f"{path}: cannot be read as YAML: {error}") from None
     if not isinstance(given, dict) or "base" not in given:
         raise InputError(f"{path}: no base; give one of {', '.join(PRESETS)}")
-    base = preset_named(given["base"])
+    base = preset_named(str(given["base"]))
     allowed = {"base", "name", "variables"} | ({"anodes"} if isinstance(base, LaboratoryPreset) else {"u_range"})
     if set(given) - allowed:
         raise InputError(f"{path}: unknown key {', '.join(sorted(set(given) - allowed))}; allowed are {', '.join(sorted(allowed))}")
     try:
-        variables = {name: tuple(float(value) for value in np.atleast_1d(values)) for name, values in (given.get("variables") or {}).items()}
+        variables = given_variables(given.get("variables"), 1000 if isinstance(base, LaboratoryPreset) else 2)
         if isinstance(base, LaboratoryPreset):
-            return replace(base, name=str(given.get("name", path)), variables=base.variables | variables, anodes=given.get("anodes", base.anodes))
+            return replace(base, name=str(given.get("name", path)), variables=base.variables | variables, anodes=dict(given.get("anodes", base.anodes)))
         ranges = {name: replace(TABLE1[name], gentlest=values[0], harshest=values[-1]) for name, values in variables.items() if name in TABLE1}
         unknown = {name: values for name, values in variables.items() if name not in TABLE1}
-        return Preset(str(given.get("name", path)), base.variables | ranges | unknown, tuple(given.get("u_range", base.u_range)))
-    except (TypeError, ValueError, AttributeError) as error:
+        low, high = map(float, given.get("u_range", base.u_range))
+        return Preset(str(given.get("name", path)), base.variables | ranges | unknown, (low, high))
+    except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except (TypeError, ValueError, AttributeError):
+        raise InputError(f"{path}: anodes must be a mapping of names to weights, and u_range two numbers") from None
 
 # %% ../nbs/20_simulation.ipynb #ce50ec1b
 DRAWN = tuple(drawn for drawn in TABLE1 if drawn != "impurity_height")  # once a pattern; heights once a peak
@@ -317,11 +356,12 @@ def simulate_table1(
 # %% ../nbs/20_simulation.ipynb #eedf2170
 def simulate(
     peaks: Peaks,  # B peak lists
-    preset: Preset | LaboratoryPreset,  # TABLE1_TRAINING, LAB, one of your own, or preset_named("lab")
+    preset: Preset | LaboratoryPreset | str,  # TABLE1_TRAINING, LAB, one of your own, or a name as in "lab"
     seeds: np.ndarray,  # (B,) whole numbers, 0 or above; two views of a crystal are two seeds
+    device: str | torch.device = "cpu",  # where the patterns are rendered: cpu by compiled kernels, cuda by tensors
+    *,
     impurities: Peaks | None = None,  # crystals that may be a second phase of a laboratory preset; without them there is none
     accurate: bool = False,  # laboratory presets: lines to 5e-5 of the maximum instead of 1e-3
-    device: str | torch.device = "cpu",  # where the patterns are rendered: cpu by compiled kernels, cuda by tensors
 ) -> tuple[torch.Tensor, dict[str, np.ndarray]]:  # (B, 12000) float32, largest value 1; name → (B,) sampled values
     """Simulate one pattern for each peak list.
 
@@ -332,10 +372,13 @@ def simulate(
     seeds = checked_seeds(seeds)
     if len(peaks.offsets) != len(seeds) + 1:
         raise InputError(f"seeds: {len(seeds)} for {len(peaks.offsets) - 1} peak lists; give one for each")
-    device = chosen_device(device)
+    preset, device = preset_named(preset) if isinstance(preset, str) else preset, chosen_device(device)
+    elsewhere = None if device.type == "cpu" else device
     if isinstance(preset, LaboratoryPreset):
-        return simulate_laboratory(peaks, preset, seeds, impurities, accurate, None if device.type == "cpu" else device)
-    return simulate_table1(peaks, preset, seeds, None if device.type == "cpu" else device)
+        return simulate_laboratory(peaks, preset, seeds, impurities, accurate, elsewhere)
+    if accurate:
+        raise InputError(f"preset {preset.name}: the accurate mode is for laboratory presets; Table 1 has one mode, to 1e-3 of the maximum")
+    return simulate_table1(peaks, preset, seeds, elsewhere)
 
 # %% ../nbs/20_simulation.ipynb #abe7a131
 def two_views(

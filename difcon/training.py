@@ -169,7 +169,7 @@ def rendered(
         return clean(simulate(table.peaks(rows), chosen, seeds)[0], cleaning)
     peaks = table.reflections(rows) if chosen.needs_hkl else table.peaks(rows)
     others = table.peaks(evenly_spread(len(table), SECOND_PHASES))
-    return clean(simulate(peaks, chosen, seeds, others)[0], cleaning)
+    return clean(simulate(peaks, chosen, seeds, impurities=others)[0], cleaning)
 
 # %% ../nbs/40_training.ipynb #8cf014bd
 class TrainingPatterns(Dataset):

@@ -97,6 +97,17 @@ def test_noise_is_that_of_the_pattern():
     assert torch.equal(noise_level(torch.zeros(1, 12000)), torch.zeros(1, 1))
 
 
+def test_what_cannot_be_cleaned_is_named():
+    for arguments, word in (((np.zeros(12000),), "tensor"), ((torch.zeros(12001),), "multiple"), ((torch.zeros(12000), "snip", 5.5), "whole number"),
+                            ((torch.zeros(12000), "snip", -3), "smoothness -3"), ((torch.zeros(12000), "arpls", 0), "λ"), ((torch.zeros(12000), "broom"), "broom")):
+        try:
+            clean(*arguments)
+        except InputError as error:
+            assert word in str(error), error
+        else:
+            raise AssertionError(word)
+
+
 def example_background(two_theta):
     "A fall from low angles, an amorphous hump of 12° full width, and a constant, relative to a maximum of 1."
     return 0.6 * np.exp(-two_theta / 8) + 0.25 * np.exp(-4 * np.log(2) * ((two_theta - 25) / 12) ** 2) + 0.05

@@ -13,7 +13,7 @@ import torch
 
 def test_devices_that_are_not_there_are_named():
     assert chosen_device("cpu").type == "cpu"
-    for name in ("abacus", "cuda:99"):
+    for name in ("abacus", "cuda:99", "meta"):
         try:
             chosen_device(name)
         except InputError as error:

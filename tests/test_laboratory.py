@@ -1,12 +1,14 @@
 # Generated from nbs/21_laboratory.ipynb; edit the notebook, then run make export.
 from difcon.augment.binning import BINS
 from difcon.augment.binning import BIN_WIDTH
+from difcon.augment.draws import counted
 from difcon.augment.profile import add_lines
 from difcon.device import device_steps
-from difcon.laboratory import ANODES, EMISSION, LAB, LaboratoryPreset, SYNCHROTRON, TUNGSTEN, air_scatter, amorphous_hump, axial_divergence, caglioti_width, chebyshev_background, displacement_factor, emission_lines, graininess, in_steps, multiplicities, onto_axis, reciprocal_metric, sample_laboratory, saturation, simulate_laboratory, size_width, specimen_displacement, squared_lengths, strain_width, strained_metric, subtraction, texture, thompson_cox_hastings, transparency
+from difcon.laboratory import ANODES, EMISSION, LAB, LABELS, LaboratoryPreset, NODE, SYNCHROTRON, TUNGSTEN, air_scatter, amorphous_hump, axial_divergence, caglioti_width, chebyshev_background, displacement_factor, emission_lines, graininess, in_steps, measured_angles, multiplicities, onto_axis, reciprocal_metric, sample_laboratory, saturation, simulate_laboratory, size_width, specimen_displacement, squared_lengths, strain_width, strained_metric, subtraction, texture, thompson_cox_hastings, transparency
 from difcon.project import InputError
 from difcon.reflections import Peaks
 from difcon.reflections import WAVELENGTH
+from difcon.reflections import lorentz_polarisation
 import gemmi
 import numba
 import numpy as np
@@ -15,11 +17,13 @@ import torch
 
 
 def test_emission_obeys_bragg_and_comes_back_onto_the_axis():
-    spacing = np.array([8.0, 3.0, 1.2, 0.72])
+    spacing, strengths = np.array([8.0, 3.0, 1.2, 0.72]), np.arange(1.0, 5.0)
     for first, second, beta in EMISSION.values():
-        angles, strengths, lambdas = emission_lines(spacing, np.arange(1.0, 5.0), np.array([first, second, beta, TUNGSTEN]), np.array([1, 0.5, 0.0, 0.1]))
-        assert np.allclose(lambdas / (2 * np.sin(np.radians(angles / 2))), np.repeat(spacing[None], 3, 0).ravel()[: len(angles)]) or len(angles) < 12
-        assert not np.any(lambdas == beta) and np.all(angles < 180)
+        wavelengths, weights = np.array([first, second, beta, TUNGSTEN]), np.array([1, 0.5, 0.0, 0.1])
+        angles, areas, lambdas = emission_lines(spacing, strengths, wavelengths, weights)
+        expected = [(d, weight * strength, wavelength) for wavelength, weight in zip(wavelengths, weights) if weight
+                    for d, strength in zip(spacing, strengths) if wavelength < 2 * d]
+        assert np.allclose(np.stack([lambdas / (2 * np.sin(np.radians(angles / 2))), areas, lambdas], 1), expected)
         assert 1.0015 < second / first < 1.008 and 0.88 < beta / first < 0.92
         reachable = spacing > first / 2
         axis, widths = onto_axis(angles[: reachable.sum()], np.full(reachable.sum(), 1e-4), first)
@@ -43,7 +47,20 @@ def test_axial_divergence_keeps_area_and_has_the_mean_of_the_smear():
     assert np.allclose(np.bincount(origin, parts), areas)
     mean = np.bincount(origin, parts * angles) / areas
     assert np.allclose(mean, two_theta - 0.02 / 3 / np.tan(np.radians(two_theta)))  # ∫ x² dx = 1/3, exact by Simpson's rule
-    assert np.all(angles[origin == 1] <= 10) and np.all(angles[origin == 4] >= 130) and np.sum(origin == 2) == 5
+    assert np.all(angles[origin == 1] <= 10) and np.all(angles[origin == 4] >= 130) and np.sum(origin == 2) == 5 and np.sum(origin == 0) > 5
+
+
+def test_a_smeared_line_has_one_maximum():
+    for asymmetry in (0.003, 0.02, 0.05):
+        for angle in (4.0, 6.0, 9.0, 15.0, 30.0):
+            for width in (0.03, 0.05, 0.1, 0.3):
+                if asymmetry / np.tan(np.radians(angle)) > 8 * width:
+                    continue  # no diffractometer smears so far
+                angles, areas, _ = axial_divergence(np.array([angle]), np.ones(1), np.array([width]), asymmetry)
+                grid = np.arange(angle - 10 * width - 10 * asymmetry, angle + 3 * width, width / 50)
+                profile = np.exp(-4 * np.log(2) * ((grid[:, None] - angles) / width) ** 2) @ areas
+                rising = np.diff(profile[profile > 1e-3 * profile.max()]) > 0
+                assert np.count_nonzero(np.diff(rising.astype(int))) == 1, (asymmetry, angle, width)
 
 
 def rotations_of(space_group):
@@ -96,7 +113,7 @@ def test_cells_change_within_their_symmetry():
         hkl = hkl[np.any(hkl != 0, axis=1)]
         before = squared_lengths(hkl, metric)
         ratio = np.sqrt(before / squared_lengths(hkl, changed))
-        assert np.all(np.abs(ratio - 1) < 0.035)
+        assert np.all(np.abs(ratio - 1) < 0.0103)  # and second order
         for rotation in rotations:
             assert np.allclose(squared_lengths(hkl @ rotation, changed), squared_lengths(hkl, changed))
         assert np.ptp(ratio) < 1e-12 if space_group == 227 else np.ptp(ratio) > 1e-5
@@ -138,16 +155,36 @@ def test_backgrounds_follow_their_formulas():
     assert np.isclose(air_scatter(np.array([9.0]), 4.0)[0], np.exp(-1))
 
 
-def test_saturation_and_steps():
+def test_saturation_cuts_the_strongest_point():
     pattern = np.array([0.0, 0.01, 0.5, 1.0], np.float32)
     assert np.allclose(saturation(pattern, 0.2), pattern / (1 + 0.25 * pattern)) and np.isclose(saturation(pattern, 0.2)[-1], 0.8)
     assert np.array_equal(saturation(pattern, 0.0), pattern)
+
+
+def test_counts_lie_at_round_angles_of_the_measurement():
+    expected = np.random.default_rng(0).uniform(20, 200, 900).astype(np.float32)
+    for wavelength, first, step in ((1.54184, 8000, 1), (0.71073, 3000, 2), (2.291, 7000, 3), (WAVELENGTH, 500, 5)):
+        angles = measured_angles(wavelength)
+        with np.errstate(over="ignore"):
+            bins = in_steps(expected, first, angles, step, np.int64(3), 1)
+            edges = np.interp(np.arange(first, first + 901), np.arange(241) * NODE, angles) / (0.01 * step)
+            points = np.arange(np.floor(edges[0]), np.ceil(edges[-1]) + 1)
+            centres = (edges[1:] + edges[:-1]) / 2
+            places = np.interp(points, edges, np.arange(901)) - 0.5  # where the points lie, in bins
+            counts = counted(np.interp(places, np.arange(900), expected).astype(np.float32), np.int64(3), 1)
+        fine = np.linspace(edges[:-1], edges[1:], 2001)
+        wanted = np.interp((fine[1:] + fine[:-1]) / 2, points, counts).mean(0)
+        assert np.abs(bins - wanted).max() < 0.05, (wavelength, np.abs(bins - wanted).max())
+
+
+def test_noise_of_neighbouring_bins_is_correlated():
     with np.errstate(over="ignore"):
-        coarse = in_steps(np.full(600, 100, np.float32), 5, np.int64(3), 1)
-        fine = in_steps(np.full(6000, 100, np.float32), 1, np.int64(3), 1)
+        fine = in_steps(np.full(6000, 100, np.float32), 0, measured_angles(WAVELENGTH), 1, np.int64(3), 1)
+        beside = in_steps(np.full(3000, 100, np.float32), 9000, measured_angles(1.5427), 1, np.int64(3), 1)
+        coarse = in_steps(np.full(600, 100, np.float32), 0, measured_angles(WAVELENGTH), 5, np.int64(3), 1)
+    assert abs(fine.std() - np.sqrt(50)) < 0.3 and abs(np.corrcoef(fine[1:], fine[:-1])[0, 1] - 0.5) < 0.05  # the mean of two counts
+    assert abs(beside.mean() - 100) < 1 and abs(np.corrcoef(beside[1:], beside[:-1])[0, 1] - 0.5) > 0.02
     assert np.allclose(np.diff(coarse, 2)[np.arange(598) % 5 < 3], 0, atol=1e-3) and abs(coarse.mean() - 100) < 3
-    assert np.array_equal(2 * fine, np.floor(2 * fine)) and abs(fine.std() - np.sqrt(50)) < 0.3  # the mean of two counts
-    assert abs(np.corrcoef(fine[1:], fine[:-1])[0, 1] - 0.5) < 0.05
 
 
 def test_subtraction_leaves_the_noise():
@@ -205,20 +242,21 @@ def test_neutral_preset_gives_the_lines_back():
     for row, pattern in enumerate(patterns.numpy()):
         lines = slice(*peaks.offsets[row : row + 2])
         expected = np.zeros(BINS, np.float32)
-        shift = 2 * np.degrees(np.arcsin(EMISSION["Cu"][0] / 1.541871 * np.sin(np.radians(peaks.two_theta[lines] / 2))))
+        shift = 2 * np.degrees(np.arcsin(EMISSION["Cu"][0] / 1.54184 * np.sin(np.radians(peaks.two_theta[lines] / 2))))
         add_lines(expected, shift, peaks.intensity[lines], np.full(len(shift), 0.05), np.zeros(len(shift)), True)
         assert np.abs(pattern - expected / expected.max()).max() < 0.02
 
 
 def test_steps_of_a_device_are_those_of_the_kernel():
-    expected = np.random.default_rng(1).uniform(0, 300, (3, 600)).astype(np.float32)
-    first, last, step, numbers = (torch.tensor(values) for values in ([0, 40, 100], [600, 600, 333], [1, 2, 3], [5, 6, 7]))
-    found = device_steps(torch.from_numpy(expected), first, last, step, numbers, 4)
+    expected = np.random.default_rng(1).uniform(0, 300, (3, BINS)).astype(np.float32)
+    first, last, step, numbers = (torch.tensor(values) for values in ([0, 40, 3000], [9000, 12000, 8333], [1, 2, 3], [5, 6, 7]))
+    angles = np.stack([measured_angles(wavelength) for wavelength in (1.54184, 0.71073, 2.291)])
+    found = device_steps(torch.from_numpy(expected), first[:, None], last[:, None], torch.from_numpy(angles), step[:, None], numbers, 4)
     for row in range(3):
         inside = slice(int(first[row]), int(last[row]))
         with np.errstate(over="ignore"):
-            wanted = in_steps(expected[row, inside], int(step[row]), int(numbers[row]), 4)
-        assert np.allclose(found[row, inside], wanted, atol=1e-3)
+            wanted = in_steps(expected[row, inside], int(first[row]), angles[row], int(step[row]), int(numbers[row]), 4)
+        assert (np.abs(found[row, inside].numpy() - wanted) < 0.01).mean() > 0.999
 
 
 def test_a_device_gives_the_same_patterns():
@@ -244,6 +282,9 @@ def test_presets_that_need_hkl_say_so():
         (lambda: LaboratoryPreset("mine", {"strain": (0.0, 7.0)}), "within 0 to 0.05"),
         (lambda: LaboratoryPreset("mine", {}, {"Zn": 1.0}), "Zn"),
         (lambda: LAB.without("textures"), "textures"),
+        (lambda: LaboratoryPreset("mine", {"low": (80.0,), "high": (30.0,)}), "leave at least 1°"),
+        (lambda: LaboratoryPreset("mine", {"wavelength": (0.7,)}), "anodes: {}"),
+        (lambda: LaboratoryPreset("mine", {}, {"Cu": np.nan}), "weight above 0"),
     ):
         try:
             wrong()
@@ -259,6 +300,59 @@ def test_leaving_an_effect_out_leaves_the_others_as_they_are():
         same = np.array_equal(values, part[name])
         assert same != (name in ("texture_r", "texture_share", "counts")), name
     assert np.all(part["texture_share"] == 0) and np.all(np.isinf(part["counts"]))
+
+
+def one_line(spacing=1.0):
+    "A crystal with a single reflection."
+    return Peaks(2 * np.degrees(np.arcsin([WAVELENGTH / 2 / spacing])), np.ones(1), np.array([0, 1]))
+
+
+def area_near(pattern, wavelength, spacing, label, reach=0.15):
+    "The area of a pattern within some degrees of where a wavelength's line must lie, without the Lorentz-polarisation factor."
+    measured = 2 * np.degrees(np.arcsin(wavelength / 2 / spacing))
+    axis = 2 * np.degrees(np.arcsin(WAVELENGTH / label * wavelength / 2 / spacing))
+    first, last = (int((axis + side * reach) / BIN_WIDTH) for side in (-1, 1))
+    return pattern[first:last].sum() / lorentz_polarisation(np.array([measured]))[0]
+
+
+def test_lines_of_a_tube_have_the_strengths_asked_for():
+    for anode, spacing in (("Cu", 1.0), ("Co", 1.2), ("Mo", 0.95), ("Cr", 1.7), ("Fe", 1.3), ("Ag", 0.95)):
+        preset = LaboratoryPreset("tube", {"w": (4e-4,), "kalpha2": (0.5,), "kbeta": (0.1,), "tungsten": (0.05,)}, {anode: 1.0})
+        pattern = simulate_laboratory(one_line(spacing), preset, [0], accurate=True)[0][0].double()
+        label, (first, second, beta) = LABELS[ANODES.index(anode)], EMISSION[anode]
+        near = 0.4 * 2 * np.degrees((second - first) / 2 / spacing)  # the doublet must stay apart
+        areas = [area_near(pattern, wavelength, spacing, label, min(near, 0.15)) for wavelength in (first, second, beta)]
+        assert np.isclose(areas[1] / areas[0], 0.5, rtol=0.05) and np.isclose(areas[2] / areas[0], 0.1, rtol=0.08), anode
+        if anode == "Cu":
+            assert np.isclose(area_near(pattern, TUNGSTEN, spacing, label) / areas[0], 0.05, rtol=0.1)
+
+
+def test_nothing_is_measured_outside_of_the_range():
+    preset = LaboratoryPreset("short", {"w": (4e-4,), "low": (20.0,), "high": (60.0,), "counts": (100.0,), "background": (1.0,)})
+    pattern = simulate_laboratory(made_up_reflections(), preset, range(4))[0]
+    assert not pattern[:, :1999].any() and not pattern[:, 6001:].any() and (pattern[:, 2001:5999] > 0).double().mean() > 0.95
+    reach = 2 * np.degrees(np.arcsin(WAVELENGTH / 2.291))  # chromium measures up to 180°, which is 84.6° on the axis
+    pattern = simulate_laboratory(one_line(2.0), LaboratoryPreset("chromium", {"counts": (100.0,), "background": (1.0,)}, {"Cr": 1.0}), [0])[0][0]
+    assert not pattern[int(reach / BIN_WIDTH) :].any() and pattern[5000:8000].all()
+
+
+def test_a_second_phase_is_as_strong_as_asked_for():
+    main, other = one_line(2.0), one_line(3.0)
+    for share in (0.005, 0.15):
+        preset = LaboratoryPreset("mixed", {"w": (1e-3,), "second_phase": (share,), "b_factor": (2.0,)}, {})
+        pattern = simulate_laboratory(main, preset, [0], other, accurate=True)[0][0]
+        angle = int(other.two_theta[0] / BIN_WIDTH)
+        assert np.isclose(pattern[angle - 20 : angle + 20].sum() / pattern[int(main.two_theta[0] / BIN_WIDTH) - 20 :][:40].sum(), share, rtol=0.03)
+
+
+def test_the_polarisation_factor_is_that_of_the_beam():
+    ratios = []
+    for polarisation in (1.0, 0.0):
+        lines = Peaks(np.array([30.0, 90.0]), np.array([1.0, 1.0]), np.array([0, 2]))
+        pattern = simulate_laboratory(lines, LaboratoryPreset("beam", {"w": (1e-3,), "polarisation": (polarisation,)}, {}), [0], accurate=True)[0][0]
+        ratios.append(float(pattern[8970:9030].sum() / pattern[2970:3030].sum()))
+    cosine = np.cos(np.radians([30.0, 90.0])) ** 2
+    assert np.isclose(ratios[1] / ratios[0], (1 + cosine[0]) / (1 + cosine[1]), rtol=1e-3)  # unpolarised: (1 + cos² 2θ) / 2
 
 
 def test_second_phase_and_anode_depend_on_the_seed_alone():

@@ -36,10 +36,15 @@ def test_presets_are_read_from_yaml():
         preset = reading("base: lab\nname: cobalt\nanodes: {Co: 1}\nvariables:\n  texture_share: 0\n  counts: [1000, 2000]\n")
         assert preset.anodes == {"Co": 1} and preset.variables["counts"] == (1000, 2000) and preset.variables["kalpha2"] == LAB.variables["kalpha2"]
         preset = reading("base: table1/training\nvariables: {zero_shift: [0, 0.1]}\nu_range: [0, 1]\n")
-        assert preset.variables["zero_shift"] == Variable(0, 0.1, symmetric=True, unit="°", meaning="shift of all peaks") and preset.u_range == (0, 1)
+        assert preset.variables["zero_shift"] == Variable(0, 0.1, symmetric=True, unit="°", meaning="shift of all peaks", limits=(0, 5)) and preset.u_range == (0, 1)
         for text, word in (("base: lap", "lap"), ("variables: {}", "base"), ("base: lab\nvariables: {strian: 1}", "strian"), ("base: lab\nu_range: [0, 1]", "u_range"),
                            ("base: lab\nvariables: {strain: [0, 9]}", "strain"), ("base: lab\nvariables: {strain: much}", "much"),
-                           ("base: table1/test\nvariables: {zero_shfit: [0, 1]}", "zero_shfit"), ("base: table1/test\nu_range: [0, 7]", "u_range"), (": [", "YAML")):
+                           ("base: table1/test\nvariables: {zero_shfit: [0, 1]}", "zero_shfit"), ("base: table1/test\nu_range: [0, 7]", "u_range"), (": [", "YAML"),
+                           ("base: [lab]", "unknown preset"), ("base: lab\nvariables: 3", "no mapping"), ("base: lab\nvariables: {strain: []}", "0 numbers"),
+                           ("base: table1/test\nvariables: {eta: [0, 0.1, 1]}", "3 numbers"), ("base: table1/test\nvariables: {eta: [0, 3]}", "eta 0 to 3"),
+                           ("base: table1/test\nvariables: {white_noise: .nan}", "white_noise nan"), ("base: table1/test\nvariables: {impurity_count: [0, -5]}", "impurity_count"),
+                           ("base: table1/test\nvariables: {pattern_low: [0, 110]}", "at least 1°"), ("base: lab\nanodes: Cu", "anodes"),
+                           ("base: lab\nanodes: {Cu: .nan}", "weight above 0"), ("base: table1/test\nu_range: 7", "u_range"), ("base: lab\nvariables: {wavelength: 0.7}", "wavelength")):
             try:
                 reading(text)
             except InputError as error:
@@ -251,3 +256,11 @@ def test_wrong_seeds_are_errors():
         raise AssertionError("equal views")
     first, second = two_views(peaks, TABLE1_TRAINING, range(5), range(5, 10))
     assert not torch.equal(first, second)
+    assert torch.equal(simulate(peaks, "table1/training", range(5))[0], simulate(peaks, TABLE1_TRAINING, range(5))[0])
+    for arguments, options, word in (((peaks, "lap", range(5)), {}, "lap"), ((peaks, TABLE1_TEST, range(5)), {"accurate": True}, "accurate"), ((peaks, LAB, range(5), "abacus"), {}, "abacus")):
+        try:
+            simulate(*arguments, **options)
+        except InputError as error:
+            assert word in str(error)
+        else:
+            raise AssertionError(word)
