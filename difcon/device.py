@@ -314,7 +314,7 @@ def device_steps(
     numbers = torch.arange(bins + 1, device=expected.device)
     node = (numbers // spacing).clamp(max=angles.shape[1] - 2)
     between = angles[:, node] + (numbers - node * spacing).double() / spacing * angles.diff()[:, node]
-    edges = between.clamp(min=between.gather(1, first), max=between.gather(1, last)) / (step * BIN_WIDTH)  # of bins, in steps
+    edges = between.clamp(min=between.gather(1, first), max=between.gather(1, last)) / (step.double() * BIN_WIDTH)  # of bins, in steps
     start, stop = edges.amin(1, keepdim=True).floor(), edges.amax(1, keepdim=True).ceil()
     points = start + torch.arange(int((stop - start).max()) + 1, device=expected.device)
     bin_ = torch.minimum(torch.maximum(torch.searchsorted(edges, points) - 1, first), last - 1)
