@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['REASONS', 'REMARKS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS', 'ELEMENT_NAMES', 'FORMULA_ORDER', 'ELEMENTS',
            'OCCUPANCY_TOLERANCE', 'TOO_CLOSE', 'LARGEST_VOLUME', 'TENSOR', 'AMCSD_QUERY', 'LARGEST_FILE', 'CELL_TAGS',
-           'VOLUME_TOLERANCE', 'OPERATOR_TAGS', 'CIF_SUFFIXES', 'ARCHIVE_ERRORS', 'TABLE_COLUMNS', 'LIST_COLUMNS',
-           'MATERIALS_PROJECT', 'READERS', 'KINDS_OF_SUFFIX', 'CENTRINGS', 'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal',
-           'Rejection', 'Unusable', 'Operators', 'read_operators', 'space_group_of', 'orthogonalisation_matrix',
-           'format_cell', 'mean_metric', 'symmetrised_cell', 'squared_distance', 'all_images', 'orbit', 'fill_cell',
-           'reduced_formula', 'stated_amounts', 'Atoms', 'make_crystal', 'check_atoms', 'first_fault', 'close_pairs',
-           'shared_totals', 'settle_occupancies', 'settle', 'lacks_hydrogen', 'element_of_label',
-           'equivalent_displacements', 'plausible', 'sites', 'to_pymatgen', 'from_pymatgen', 'found_space_group',
-           'amcsd_file', 'decode_numbers', 'read_cell', 'amcsd_crystal', 'amcsd_displacements', 'Source', 'open_reader',
-           'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_text', 'cif_blocks', 'cif_columns',
-           'known_value', 'cif_numbers', 'cif_cell', 'check_volume', 'cif_atoms', 'cif_occupancies',
-           'cif_displacements', 'cif_tensors', 'groups_of_symbol', 'possible_operators', 'cif_crystal', 'tried_crystal',
+           'VOLUME_TOLERANCE', 'OPERATOR_TAGS', 'HALL_TAGS', 'SYMBOL_TAGS', 'NUMBER_TAGS', 'CIF_SUFFIXES',
+           'ARCHIVE_ERRORS', 'TABLE_COLUMNS', 'LIST_COLUMNS', 'MATERIALS_PROJECT', 'READERS', 'KINDS_OF_SUFFIX',
+           'CENTRINGS', 'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal', 'Rejection', 'Unusable', 'Operators',
+           'read_operators', 'space_group_of', 'orthogonalisation_matrix', 'format_cell', 'mean_metric',
+           'symmetrised_cell', 'squared_distance', 'all_images', 'orbit', 'fill_cell', 'reduced_formula',
+           'stated_amounts', 'Atoms', 'make_crystal', 'check_atoms', 'first_fault', 'close_pairs', 'shared_totals',
+           'settle_occupancies', 'settle', 'lacks_hydrogen', 'element_of_label', 'equivalent_displacements',
+           'plausible', 'sites', 'to_pymatgen', 'from_pymatgen', 'found_space_group', 'amcsd_file', 'decode_numbers',
+           'read_cell', 'amcsd_crystal', 'amcsd_displacements', 'Source', 'open_reader', 'evenly_spread', 'sort_out',
+           'file_provenance', 'AmcsdReader', 'cif_text', 'cif_blocks', 'cif_columns', 'known_value', 'cif_numbers',
+           'cif_cell', 'check_volume', 'cif_atoms', 'cif_occupancies', 'cif_displacements', 'cif_tensors',
+           'groups_of_symbol', 'operators_of_symbol', 'choices_of_operators', 'cif_crystal', 'tried_crystal',
            'read_cif_bytes', 'read_cif', 'stem_of', 'unpacked', 'file_content', 'CifReader', 'FolderReader',
            'FileReader', 'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs', 'table_rows', 'list_rows',
            'table_crystal', 'with_progress', 'materials_project_client', 'materials_project_query',
@@ -90,7 +91,7 @@ REASONS = {
 # %% ../nbs/01_structures.ipynb #c5f26371
 REMARKS = {
     "operators": "the operators were taken from the space group's symbol or number",
-    "symbol": "the space group's number does not belong to the operators, which count",
+    "symbol": "the space group's symbol or number does not belong to the operators, which count",
     "cell": "the cell was brought to the symmetry of the operators",
     "twice": "an atom that is listed twice was counted once",
     "full": "occupancies that add up to a little more than 1 were scaled to 1",
@@ -125,6 +126,7 @@ class Operators(NamedTuple):
     rotations: np.ndarray  # (G, 3, 3) float64
     translations: np.ndarray  # (G, 3)
     space_group: int  # number of the group, 1 to 230
+    triplets: frozenset[str]  # (G,) as gemmi writes them, to compare groups by
 
 # %% ../nbs/01_structures.ipynb #43e43b92
 @lru_cache(maxsize=4096)
@@ -136,13 +138,13 @@ def read_operators(
         operators = [gemmi.Op(triplet.strip("'\" ")).wrap() for triplet in triplets]
     except (RuntimeError, ValueError) as error:
         raise Unusable("operators", str(error)) from error
-    members = {operator.triplet() for operator in operators}
-    if len(members) == 0 or any((a * b).wrap().triplet() not in members for a in operators for b in operators):
+    members = frozenset(["x,y,z", *(operator.triplet() for operator in operators)])
+    if not operators or any((a * b).wrap().triplet() not in members for a in operators for b in operators):
         raise Unusable("operators", f"{len(members)} operators are no group")
     operators = [gemmi.Op(triplet) for triplet in sorted(members)]
     rotations = np.array([operator.rot for operator in operators]) / gemmi.Op.DEN
     translations = np.array([operator.tran for operator in operators]) / gemmi.Op.DEN
-    return Operators(rotations, translations, space_group_of(operators, rotations, translations))
+    return Operators(rotations, translations, space_group_of(operators, rotations, translations), members)
 
 # %% ../nbs/01_structures.ipynb #549e416d
 def space_group_of(
@@ -943,28 +945,48 @@ def groups_of_symbol(
     return (group,) if group else ()
 
 # %% ../nbs/01_structures.ipynb #b9f0a41c
-def possible_operators(
-    block: gemmi.cif.Block,
-    cell: Sequence[float],  # a, b, c in Å, α, β, γ in degrees
-) -> list[Operators]:  # two where the origin is not said
-    "The operators that the space group's symbol or number can mean; Unusable when it says nothing."
-    hall = known_value(block, "_space_group_name_hall", "_symmetry_space_group_name_hall")
-    symbol = known_value(block, "_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full")
-    number = known_value(block, "_space_group_it_number", "_symmetry_int_tables_number")
+@lru_cache(maxsize=4096)
+def operators_of_symbol(
+    hall: str,  # Hall symbol, "" where not known
+    symbol: str,  # Hermann-Mauguin
+    number: str,  # of International Tables
+    alpha: float,  # degrees, tells the rhombohedral setting
+    gamma: float,
+) -> tuple[Operators, ...]:  # two where the origin is not said; none where nothing is known
+    "The operators that the space group's symbols or number can mean."
     try:
         found = [gemmi.symops_from_hall(hall)] if hall else []
     except RuntimeError:
         found = []
-    found = found or [group.operations() for group in groups_of_symbol(symbol, cell[3], cell[5])]
+    found = found or [group.operations() for group in groups_of_symbol(symbol, alpha, gamma)]
     if not found and number.isdecimal() and 1 <= int(number) <= 230:
         standard = gemmi.get_spacegroup_reference_setting(int(number))
-        found = [group.operations() for group in groups_of_symbol(standard.hm, cell[3], cell[5])]
-    if not found:
-        raise Unusable("operators", f"none listed, space group {hall or symbol or number or '?'}")
-    return [read_operators(tuple(operator.triplet() for operator in operators)) for operators in found]
+        found = [group.operations() for group in groups_of_symbol(standard.hm, alpha, gamma)]
+    return tuple(read_operators(tuple(operator.triplet() for operator in operators)) for operators in found)
 
 # %% ../nbs/01_structures.ipynb #2e23cb40
 OPERATOR_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
+HALL_TAGS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
+SYMBOL_TAGS = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full")
+NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number")
+
+# %% ../nbs/01_structures.ipynb #32d74768
+def choices_of_operators(
+    block: gemmi.cif.Block,
+    cell: Sequence[float],  # a, b, c in Å, α, β, γ in degrees
+) -> list[tuple[Operators, list[str]]]:  # each with its remarks
+    "The operators that a block can mean: those listed, those of its symbol; Unusable when it says nothing."
+    hall, symbol, number = (known_value(block, *tags) for tags in (HALL_TAGS, SYMBOL_TAGS, NUMBER_TAGS))
+    named = operators_of_symbol(hall, symbol, number, cell[3], cell[5])
+    triplets = next((values for tag in OPERATOR_TAGS if (values := list(block.find_values(tag)))), ["?"])
+    if triplets[0] in "?." and not named:
+        raise Unusable("operators", f"none listed, space group {hall or symbol or number or '?'}")
+    if triplets[0] in "?.":
+        return [(operators, ["operators"]) for operators in named]
+    listed = read_operators(tuple(triplets))
+    said = {operators.space_group for operators in named} | ({int(number)} if number.isdecimal() else set())
+    return [(listed, ["symbol"] if said - {listed.space_group} else []),
+            *((operators, ["operators"]) for operators in named if listed.triplets < operators.triplets)]
 
 # %% ../nbs/01_structures.ipynb #671407ca
 def cif_crystal(
@@ -977,33 +999,27 @@ def cif_crystal(
     formula = known_value(block, "_chemical_formula_sum")
     atoms, stated = cif_atoms(block, cell, formula), stated_amounts(formula)
     name = known_value(block, "_chemical_name_mineral", "_chemical_name_common")
-    listed = next((values for tag in OPERATOR_TAGS if (values := list(block.find_values(tag)))), ["?"])
-    if listed[0] not in "?.":
-        operators = read_operators(tuple(listed))
-        number = known_value(block, "_space_group_it_number", "_symmetry_int_tables_number")
-        remarks = ["symbol"] if number.isdecimal() and int(number) != operators.space_group else []
-        return make_crystal(identifier, source, name, cell, operators, atoms, stated, remarks)
-    tried = [(identifier, source, name, cell, operators, atoms, stated, ["operators"]) for operators in possible_operators(block, cell)]
+    tried = [(identifier, source, name, cell, operators, atoms, stated, remarks) for operators, remarks in choices_of_operators(block, cell)]
     formula_units = gemmi.cif.as_number(known_value(block, "_cell_formula_units_z") or "?")
     return tried_crystal(tried, formula_units * sum(amount for number, amount in stated.items() if number > 1) or math.nan)
 
 # %% ../nbs/01_structures.ipynb #cc6afd82
 def tried_crystal(
-    tried: list[tuple],  # arguments of make_crystal, for each choice of the origin
+    tried: list[tuple],  # arguments of make_crystal, for each choice of operators
     expected: float,  # atoms in the cell other than hydrogen, NaN where not stated
 ) -> Crystal:
-    "The one crystal that holds as many atoms as stated; Unusable when the origin stays open."
+    "The one crystal that holds as many atoms as stated; Unusable when the operators stay open."
     if len(tried) == 1:
         return make_crystal(*tried[0])
     made, failed = sort_out((("", arguments) for arguments in tried), lambda arguments: make_crystal(*arguments))
-    fitting = [crystal for crystal in made if not abs(crystal.occupancies[crystal.numbers > 1].sum() / expected - 1) > 0.1]
-    if len(fitting) == 1:
-        return fitting[0]
     if not made:
         raise Unusable(*failed[0][1:])
-    raise Unusable("operators", f"none listed, and the sites do not tell which origin of space group {made[0].space_group}")
-
-
+    fitting = [crystal for crystal in made if not abs(crystal.occupancies[crystal.numbers > 1].sum() / expected - 1) > 0.1]
+    named = [crystal for crystal in fitting if "operators" in crystal.remarks] or fitting
+    if len(named) == 1 and len({len(crystal.numbers) for crystal in fitting}) == 1:
+        return named[0]
+    choices = " or ".join(f"{len(operators.rotations)} of space group {operators.space_group}" for operators in (arguments[4] for arguments in tried))
+    raise Unusable("operators", f"the sites do not tell which operators count, {choices}")
 
 # %% ../nbs/01_structures.ipynb #436ef424
 def read_cif_bytes(

@@ -29,6 +29,7 @@ def test_operators_in_any_setting():
     assert read_operators(("x,y,z", "-X,Y+0.5,-Z")).space_group == 4
     shifted = read_operators(("x,y,z", "1/4-x,1/2+y,-z"))
     assert shifted.space_group == 4 and shifted.rotations.shape == (2, 3, 3)
+    assert read_operators(("-x,-y,-z",)).triplets == {"x,y,z", "-x,-y,-z"} and read_operators(("-x,-y,-z",)).space_group == 2
     for triplets in [("x,y,z", "-y,x,z"), (), ("x,y",)]:
         with pytest.raises(Unusable, match="operators"):
             read_operators(triplets)
@@ -289,6 +290,8 @@ BROKEN = {
         "an unreadable operator": rutile(("'-x,-y,z'", "'-x,-y,u'")),
         "an operator missing": rutile(("'-x,-y,z'\n", "")),
         "a misprinted operator": rutile(("'-x,-y,z'", "'-x,-x,z'")),
+        "a list cut short, Z unknown": rutile((RUTILE_OPERATORS, "'x,y,z'"), ("_cell_formula_units_Z 2\n", "")),
+        "a list cut short, Z of neither": rutile((RUTILE_OPERATORS, "'x,y,z'"), ("_cell_formula_units_Z 2", "_cell_formula_units_Z 7")),
         "an origin left open": rutile((LISTED, ""), *SYMBOLS[::2], ("P 42/m n m", "P 4/n n c"), ("_cell_formula_units_Z 2\n", "")),
     },
     "cell and operators": {
@@ -327,7 +330,7 @@ BROKEN = {
 
 
 def test_broken_files_are_set_aside_with_a_reason():
-    assert sum(map(len, BROKEN.values())) >= 45
+    assert sum(map(len, BROKEN.values())) >= 47
     with tempfile.TemporaryDirectory() as folder:
         for reason, kinds in BROKEN.items():
             for kind, text in kinds.items():
@@ -365,7 +368,12 @@ DIRTY = {
     "Hall symbol alone": (("operators",), rutile((LISTED, ""), *SYMBOLS[1:])),
     "number alone": (("operators",), rutile((LISTED, ""), *SYMBOLS[:2])),
     "? for the operators": (("operators",), rutile((LISTED, "_symmetry_equiv_pos_as_xyz ?\n"))),
+    "x,y,z alone": (("operators",), rutile((RUTILE_OPERATORS, "'x,y,z'"))),
+    "inversion alone": (("operators",), rutile((RUTILE_OPERATORS, "'-x,-y,-z'"))),
+    "x,y,z and all atoms": (("operators", "twice"), rutile((RUTILE_OPERATORS, "'x,y,z'"), (TITANIUM + OXYGEN, EXPANDED))),
+    "no identity": ((), rutile(("'x,y,z'\n", ""))),
     "another number": (("symbol",), rutile(("number 136", "number 138"))),
+    "another symbol": (("symbol",), rutile(("-P 4n 2n", "-P 4ac 2ac"), ("P 42/m n m", "P 42/n c m"))),
     "a cell nearly tetragonal": (("cell",), rutile(("_cell_length_b 4.594(1)", "_cell_length_b 4.597"))),
     "an atom twice": (("twice",), rutile((OXYGEN, OXYGEN + OXYGEN.replace("O1 O", "O2 O")))),
     "all atoms of the cell": (("twice",), rutile((TITANIUM + OXYGEN, EXPANDED))),
@@ -416,6 +424,30 @@ def test_settings_and_origins():
     assert len(graphite.numbers) == 4 and np.allclose(graphite.positions[2:, :2] * 3, [[1, 2], [2, 1]], atol=1e-12)  # exactly 1/3
     ice = only(small_cif("P 1", "4 4 4 90 90 90", "D1 .2 0 0\nT1 0 .2 0\nO1 0 0 0"))
     assert ice.formula == "H2O" and ice.numbers.tolist() == [1, 1, 8]
+
+
+def test_lists_and_symbols():
+    def listed(symbol, kept, more="", atoms="Na 0 0 0\nCl .5 .5 .5", cell="5.64 5.64 5.64 90 90 90"):
+        "A CIF that lists only some operators of its symbol."
+        triplets = [operator.triplet() for operator in gemmi.SpaceGroup(symbol).operations()]
+        lines = "\n".join(f"'{triplet}'" for triplet in triplets if kept(triplet))
+        return small_cif(symbol, cell, atoms, f"_chemical_formula_sum 'Na Cl'\n{more}\nloop_\n_symmetry_equiv_pos_as_xyz\n{lines}\n")
+
+
+    def uncentred(triplet):
+        return "/" not in triplet
+
+
+    centred = only(listed("F m -3 m", uncentred, "_cell_formula_units_Z 4"))
+    assert (centred.space_group, len(centred.numbers), centred.remarks) == (225, 8, ("operators",))
+    whole = only(listed("F m -3 m", lambda triplet: True))
+    assert np.array_equal(whole.positions, centred.positions) and whole.remarks == ()
+    primitive = only(listed("F m -3 m", uncentred, "_cell_formula_units_Z 1"))
+    assert (primitive.space_group, len(primitive.numbers), primitive.remarks) == (221, 2, ("symbol",))
+    _, (undecided,) = read_cif_bytes(listed("F m -3 m", uncentred).encode(), "file", "test")
+    assert undecided.reason == "operators" and "48 of space group 221 or 192 of space group 225" in undecided.detail
+    triclinic = only(listed("C -1", uncentred, "_cell_formula_units_Z 4", "Na .1 .2 .3\nCl .3 .4 .1", "8.2 12.9 7.1 93 116 91"))
+    assert (triclinic.space_group, len(triclinic.numbers), triclinic.remarks) == (2, 8, ("operators",))  # P -1 and C -1 have one number
 
 
 def test_displacements_of_a_cif():
