@@ -4,24 +4,25 @@
 
 # %% auto #0
 __all__ = ['REASONS', 'REMARKS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS', 'ELEMENT_NAMES', 'FORMULA_ORDER', 'ELEMENTS',
-           'OCCUPANCY_TOLERANCE', 'TOO_CLOSE', 'LARGEST_VOLUME', 'TENSOR', 'AMCSD_QUERY', 'LARGEST_FILE', 'CELL_TAGS',
-           'VOLUME_TOLERANCE', 'OPERATOR_TAGS', 'HALL_TAGS', 'SYMBOL_TAGS', 'NUMBER_TAGS', 'CIF_SUFFIXES',
-           'ARCHIVE_ERRORS', 'TABLE_COLUMNS', 'LIST_COLUMNS', 'MATERIALS_PROJECT', 'READERS', 'KINDS_OF_SUFFIX',
-           'CENTRINGS', 'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal', 'Rejection', 'Unusable', 'Operators',
-           'read_operators', 'space_group_of', 'orthogonalisation_matrix', 'format_cell', 'mean_metric',
+           'OCCUPANCY_TOLERANCE', 'TOO_CLOSE', 'LARGEST_VOLUME', 'FORMULA_TOLERANCE', 'TENSOR', 'AMCSD_QUERY',
+           'LARGEST_FILE', 'CELL_TAGS', 'VOLUME_TOLERANCE', 'OPERATOR_TAGS', 'HALL_TAGS', 'SYMBOL_TAGS', 'NUMBER_TAGS',
+           'CIF_SUFFIXES', 'ARCHIVE_ERRORS', 'TABLE_COLUMNS', 'LIST_COLUMNS', 'MATERIALS_PROJECT', 'READERS',
+           'KINDS_OF_SUFFIX', 'CENTRINGS', 'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal', 'Rejection', 'Unusable',
+           'Operators', 'read_operators', 'space_group_of', 'orthogonalisation_matrix', 'format_cell', 'mean_metric',
            'symmetrised_cell', 'squared_distance', 'all_images', 'orbit', 'fill_cell', 'reduced_formula',
            'stated_amounts', 'Atoms', 'make_crystal', 'check_atoms', 'first_fault', 'close_pairs', 'shared_totals',
-           'settle_occupancies', 'settle', 'lacks_hydrogen', 'element_of_label', 'equivalent_displacements',
-           'plausible', 'sites', 'to_pymatgen', 'from_pymatgen', 'found_space_group', 'amcsd_file', 'decode_numbers',
-           'read_cell', 'amcsd_crystal', 'amcsd_displacements', 'Source', 'open_reader', 'evenly_spread', 'sort_out',
-           'file_provenance', 'AmcsdReader', 'cif_text', 'cif_blocks', 'cif_columns', 'known_value', 'cif_numbers',
-           'cif_cell', 'check_volume', 'cif_atoms', 'cif_occupancies', 'cif_displacements', 'cif_tensors',
-           'groups_of_symbol', 'operators_of_symbol', 'choices_of_operators', 'cif_crystal', 'tried_crystal',
-           'read_cif_bytes', 'read_cif', 'stem_of', 'unpacked', 'file_content', 'CifReader', 'FolderReader',
-           'FileReader', 'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs', 'table_rows', 'list_rows',
-           'table_crystal', 'with_progress', 'materials_project_client', 'materials_project_query',
-           'MaterialsProjectReader', 'open_source', 'read_source', 'read_amcsd', 'read_cif_folder', 'read_parquet',
-           'density', 'split', 'hash_fraction', 'is_translation', 'reduced_lengths', 'has_twin']
+           'settle_occupancies', 'settle', 'lacks_hydrogen', 'contradicts', 'element_of_label',
+           'equivalent_displacements', 'plausible', 'sites', 'to_pymatgen', 'from_pymatgen', 'found_space_group',
+           'amcsd_file', 'decode_numbers', 'read_cell', 'amcsd_crystal', 'amcsd_displacements', 'Source', 'open_reader',
+           'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_text', 'cif_blocks', 'cif_columns',
+           'known_value', 'cif_numbers', 'cif_cell', 'check_volume', 'element_of_type', 'cif_atoms', 'cif_occupancies',
+           'cif_displacements', 'cif_tensors', 'groups_of_symbol', 'operators_of_symbol', 'choices_of_operators',
+           'cif_crystal', 'tried_crystal', 'read_cif_bytes', 'read_cif', 'stem_of', 'unpacked', 'file_content',
+           'CifReader', 'FolderReader', 'FileReader', 'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs',
+           'table_rows', 'list_rows', 'table_crystal', 'with_progress', 'materials_project_client',
+           'materials_project_query', 'MaterialsProjectReader', 'open_source', 'read_source', 'read_amcsd',
+           'read_cif_folder', 'read_parquet', 'density', 'split', 'hash_fraction', 'is_translation', 'reduced_lengths',
+           'has_twin']
 
 # %% ../nbs/01_structures.ipynb #5efc83cc
 import base64
@@ -82,7 +83,7 @@ REASONS = {
     "operators": "symmetry operators are missing, unreadable or no group",
     "cell and operators": "the cell does not have the symmetry of the operators",
     "no atoms": "no atom has coordinates",
-    "element": "an atom's label names no element from H to Cf",
+    "element": "an atom's label names no element from H to Cf, or none of the formula",
     "coordinates": "coordinates of an atom are missing or no numbers",
     "occupancy": "an occupancy is below 0, above 1 or no number",
     "crowded": "whole atoms share a position or are closer than 0.5 Å",
@@ -97,6 +98,7 @@ REMARKS = {
     "full": "occupancies that add up to a little more than 1 were scaled to 1",
     "vacant": "sites without an atom were left out",
     "hydrogen": "the formula has more hydrogen than the sites",
+    "formula": "the sites, hydrogen apart, are not what the formula states",
 }
 
 # %% ../nbs/01_structures.ipynb #21cdf845
@@ -388,8 +390,9 @@ def make_crystal(
         kept = settled[sites] > 0
         positions, sites = positions[kept], sites[kept]
     numbers, occupancies = atoms.numbers[sites], settled[sites]
-    if stated and lacks_hydrogen(stated, numbers, occupancies):
-        mended.append("hydrogen")
+    if stated:
+        doubts = {"hydrogen": lacks_hydrogen, "formula": contradicts}
+        mended += [remark for remark, holds in doubts.items() if holds(stated, numbers, occupancies)]
     return Crystal(identifier, source, name, reduced_formula(numbers, occupancies), operators.space_group, symmetrised,
                    numbers, positions, occupancies, atoms.displacements[sites], (*remarks, *mended))
 
@@ -520,6 +523,22 @@ def lacks_hydrogen(
     hydrogen = occupancies[numbers == 1].sum()
     return hydrogen * (sum(stated.values()) - stated[1]) < 0.9 * stated[1] * (occupancies.sum() - hydrogen)
 
+# %% ../nbs/01_structures.ipynb #ac861bf4
+FORMULA_TOLERANCE = 0.05  # of the atoms other than hydrogen
+
+# %% ../nbs/01_structures.ipynb #93a575cb
+def contradicts(
+    stated: dict[int, float],  # the formula as stated, atomic number to amount
+    numbers: np.ndarray,  # (N,) atomic numbers of the sites
+    occupancies: np.ndarray,  # (N,)
+) -> bool:
+    "Whether more of the sites' atoms than FORMULA_TOLERANCE are others than the stated formula's, hydrogen left aside."
+    found, asked = np.bincount(numbers, occupancies, len(ELEMENT_NAMES)), np.zeros(len(ELEMENT_NAMES))
+    asked[list(stated)] = list(stated.values())
+    found[1] = asked[1] = 0.0
+    others = np.abs(found / (found.sum() or 1) - asked / (asked.sum() or 1)).sum() / 2
+    return bool(others > FORMULA_TOLERANCE)
+
 # %% ../nbs/01_structures.ipynb #426b3ed4
 @lru_cache(maxsize=1 << 16)
 def element_of_label(
@@ -530,13 +549,12 @@ def element_of_label(
     letters = re.match(r"[A-Za-z]*", label).group().capitalize()
     if letters == "Va" or letters.startswith("Vac"):
         return 0
-    if letters.startswith("Wat"):
-        return ELEMENTS["O"]
-    candidates = [name for name in (letters[:2], letters[:1]) if name in ELEMENTS]
-    present = [name for name in candidates if ELEMENTS[name] in stated_amounts(formula)]
-    if not candidates:
-        raise Unusable("element", f"label {label!r}")
-    return ELEMENTS[(present or candidates)[0]]
+    names = ["O"] if letters.startswith("Wat") else [name for name in (letters[:2], letters[:1]) if name in ELEMENTS]
+    stated = stated_amounts(formula)
+    found = next((ELEMENTS[name] for name in names if not stated or ELEMENTS[name] in stated), None)
+    if found is None:
+        raise Unusable("element", f"label {label!r}" + f" in {formula}" * bool(stated))
+    return found
 
 # %% ../nbs/01_structures.ipynb #9f8610af
 TENSOR = ("11", "22", "33", "12", "13", "23")
@@ -864,6 +882,16 @@ def check_volume(
     if stated > 0 and abs(volume / stated - 1) > VOLUME_TOLERANCE:
         raise Unusable("cell", f"{volume:g} Å³, stated {stated:g} Å³")
 
+# %% ../nbs/01_structures.ipynb #da89dbcc
+@lru_cache(maxsize=1 << 16)
+def element_of_type(
+    kind: str,  # value of _atom_site_type_symbol
+    formula: str,  # as the file states it
+) -> int:  # atomic number, 0 for a vacant site
+    "The element of an atom's type; Unusable when there is none."
+    written = re.fullmatch(r"([A-Z][a-z]?)(\d*\.?\d*[+-]\d*)?", kind)
+    return ELEMENT_NAMES.index(written[1]) if written and written[1] in ELEMENT_NAMES[1:] else element_of_label(kind, formula)
+
 # %% ../nbs/01_structures.ipynb #82816377
 def cif_atoms(
     block: gemmi.cif.Block,
@@ -874,9 +902,10 @@ def cif_atoms(
     columns = cif_columns(block, "_atom_site_fract_x")
     count = len(columns["_atom_site_fract_x"])
     labels = columns.get("_atom_site_label") or [""] * count
-    names = [label if kind in "?." else kind for label, kind in zip(labels, columns.get("_atom_site_type_symbol") or labels)]
+    kinds = columns.get("_atom_site_type_symbol") or ["?"] * count
     dummies = [flag == "dum" for flag in columns.get("_atom_site_calc_flag", [])] or [False] * count
-    numbers = np.array([0 if dummy else element_of_label(name, formula) for name, dummy in zip(names, dummies)])
+    numbers = np.array([0 if dummy else element_of_label(label, formula) if kind in "?." else element_of_type(kind, formula)
+                        for label, kind, dummy in zip(labels, kinds, dummies)])
     positions = np.stack([cif_numbers(columns, f"_atom_site_fract_{axis}", count) for axis in "xyz"], axis=1)
     unplaced = (numbers == 1) & np.isnan(positions).all(axis=1) | dummies
     atoms = Atoms(numbers, positions, cif_occupancies(columns, count), cif_displacements(block, columns, labels, cell))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.structures import Atoms, CELL_TAGS, Crystal, LARGEST_FILE, MaterialsProjectReader, REASONS, REMARKS, Rejection, TENSOR, Unusable, amcsd_file, cif_columns, cif_numbers, cif_text, decode_numbers, density, element_of_label, equivalent_displacements, found_space_group, from_pymatgen, groups_of_symbol, has_twin, known_value, make_crystal, materials_project_query, open_source, orbit, orthogonalisation_matrix, plausible, read_amcsd, read_cell, read_cif, read_cif_bytes, read_cif_folder, read_operators, read_parquet, read_source, reduced_formula, reduced_lengths, sort_out, split, stated_amounts, symmetrised_cell, to_pymatgen
+from difcon.structures import Atoms, CELL_TAGS, Crystal, LARGEST_FILE, MaterialsProjectReader, REASONS, REMARKS, Rejection, TENSOR, Unusable, amcsd_file, cif_columns, cif_numbers, cif_text, contradicts, decode_numbers, density, element_of_label, element_of_type, equivalent_displacements, found_space_group, from_pymatgen, groups_of_symbol, has_twin, known_value, make_crystal, materials_project_query, open_source, orbit, orthogonalisation_matrix, plausible, read_amcsd, read_cell, read_cif, read_cif_bytes, read_cif_folder, read_operators, read_parquet, read_source, reduced_formula, reduced_lengths, sort_out, split, stated_amounts, symmetrised_cell, to_pymatgen
 from pathlib import Path
 from types import SimpleNamespace
 import base64
@@ -103,7 +103,10 @@ def test_records():
     split_atom = salt((11, 17), ((0.03, 0, 0), (0.5, 0.5, 0.5)), (1 / 6, 1.0))
     assert len(split_atom.numbers) == 28 and np.isclose(split_atom.occupancies.sum(), 8)
     assert salt((11, 17, 9), ((0, 0, 0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)), (1.0, 1.0, 0.0)).remarks == ("vacant",)
-    assert salt(stated={11: 1, 17: 1, 1: 4, 8: 2}).remarks == ("hydrogen",) and salt(stated={11: 1, 17: 1}).remarks == ()
+    assert salt(stated={11: 1, 17: 1, 1: 4}).remarks == ("hydrogen",) and salt(stated={11: 1, 17: 1}).remarks == ()
+    assert salt(stated={11: 1, 17: 1, 1: 4, 8: 2}).remarks == ("hydrogen", "formula") and salt(stated={19: 1, 17: 1}).remarks == ("formula",)
+    assert salt(stated={11: 0.95, 19: 0.05, 17: 1}).remarks == () and salt(stated={11: 0.85, 19: 0.15, 17: 1}).remarks == ("formula",)
+    assert not contradicts({1: 2.0}, np.array([1, 1]), np.ones(2)) and contradicts({1: 2.0}, np.array([8]), np.ones(1))
     assert salt(cell=(5.64, 5.641, 5.642, 90, 90, 90)).remarks == ("cell",)
     for reason, changes in {
         "crowded": dict(positions=((0, 0, 0), (0, 0.5, 0.5))),
@@ -124,11 +127,12 @@ def test_records():
 def test_labels():
     assert element_of_label("CO1", "Ca (C O3)") == 6 and element_of_label("Co1", "Co O") == 27
     assert element_of_label("Ow2", "H2 O") == 8 and element_of_label("Wat", "H2 O") == 8
-    assert element_of_label("FeMe", "Fe S") == 26 and element_of_label("D1", "Fe") == element_of_label("T2", "Fe") == 1
+    assert element_of_label("FeMe", "Fe S") == 26 and element_of_label("D1", "Fe H") == element_of_label("T2", "Fe D") == element_of_label("D1") == 1
     assert element_of_label("Fe3+") == 26 and element_of_label("O2-") == 8 and element_of_label("CL1-") == 17
     assert element_of_label("Vac1", "V O2") == 0 and element_of_label("V1", "V O2") == 23
-    with pytest.raises(Unusable, match="names no element"):
-        element_of_label("M1", "Fe S")
+    for label, formula in [("M1", "Fe S"), ("T1", "Na Al Si3 O8"), ("B1", "Ca Ti O3"), ("D1", "Fe"), ("Wat", "Na Cl"), ("M1", "")]:
+        with pytest.raises(Unusable, match="no element"):
+            element_of_label(label, formula)
 
 
 def test_displacements():
@@ -181,6 +185,13 @@ def test_values_of_a_cif():
     assert known_value(block, "_x", "_cell_length_a") == "5.6(1)" and known_value(block, "_y") == ""
     block = gemmi.cif.read_string("data_a\n_atom_site_label Po\n_atom_site_fract_x 0\n").sole_block()
     assert cif_columns(block, "_atom_site_fract_x") == {"_atom_site_label": ["Po"], "_atom_site_fract_x": ["0"]}
+
+
+def test_types():
+    assert [element_of_type(kind, "K Cl") for kind in ("Na", "Na+", "Cl1-", "Cl-1", "Fe2.5+", "CL", "Va")] == [11, 11, 17, 17, 26, 17, 0]
+    for kind in ("T", "NA", "M", "X1+"):
+        with pytest.raises(Unusable, match="no element"):
+            element_of_type(kind, "K Cl")
 
 
 def test_symbols_of_space_groups():
@@ -309,6 +320,7 @@ BROKEN = {
         "an unknown element": rutile(("Ti1 Ti", "Q1 Q")),
         "an element beyond Cf": rutile(("Ti1 Ti", "Es1 Es")),
         "no label": rutile(("Ti1 Ti", "? ?")),
+        "a site's name": rutile(("_atom_site_type_symbol\n", ""), ("Ti1 Ti", "T1"), ("O1 O", "O1")),
     },
     "coordinates": {
         "a coordinate unknown": rutile(("0.3053(2) 0 1", "? 0 1")),
@@ -330,7 +342,7 @@ BROKEN = {
 
 
 def test_broken_files_are_set_aside_with_a_reason():
-    assert sum(map(len, BROKEN.values())) >= 47
+    assert sum(map(len, BROKEN.values())) >= 48
     with tempfile.TemporaryDirectory() as folder:
         for reason, kinds in BROKEN.items():
             for kind, text in kinds.items():
@@ -382,6 +394,7 @@ DIRTY = {
     "a vacant site": (("vacant",), rutile((OXYGEN, OXYGEN + "Va1 Va .5 0 .25 1 .\n"))),
     "an empty site": (("vacant",), rutile((OXYGEN, OXYGEN + "Li1 Li .5 0 .25 0 .\n"))),
     "hydrogen missing": (("hydrogen",), rutile(("'O2 Ti'", "'H4 O2 Ti'"))),
+    "another formula": (("formula",), rutile(("'O2 Ti'", "'O2 Zr'"))),
     "hydrogen without coordinates": (("hydrogen",), rutile(("'O2 Ti'", "'H4 O2 Ti'"), (OXYGEN, OXYGEN + "H1 H ? ? ? 1 .\n"))),
 }
 
@@ -468,7 +481,7 @@ def test_several_crystals_in_a_file():
             read_cif(path)
         first_and_third, (second,) = read_source(path)
         assert [crystal.identifier for crystal in first_and_third] == ["both/rutile", "both/rutile#2"]
-        assert second == Rejection("both/bad", "element", "label 'Q'")
+        assert second == Rejection("both/bad", "element", "label 'Q' in O2 Ti")
         assert len(open_source(path)) == 1
 
 
