@@ -4,28 +4,30 @@
 
 # %% auto #0
 __all__ = ['REASONS', 'REMARKS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS', 'ELEMENT_NAMES', 'FORMULA_ORDER', 'ELEMENTS',
-           'OCCUPANCY_TOLERANCE', 'TOO_CLOSE', 'LARGEST_VOLUME', 'FORMULA_TOLERANCE', 'TENSOR', 'AMCSD_QUERY',
-           'LARGEST_FILE', 'CELL_TAGS', 'VOLUME_TOLERANCE', 'OPERATOR_TAGS', 'HALL_TAGS', 'SYMBOL_TAGS', 'NUMBER_TAGS',
-           'CIF_SUFFIXES', 'ARCHIVE_ERRORS', 'TABLE_COLUMNS', 'LIST_COLUMNS', 'MATERIALS_PROJECT', 'READERS',
-           'KINDS_OF_SUFFIX', 'CENTRINGS', 'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal', 'Rejection', 'Unusable',
-           'Operators', 'read_operators', 'space_group_of', 'orthogonalisation_matrix', 'format_cell', 'mean_metric',
-           'symmetrised_cell', 'squared_distance', 'all_images', 'orbit', 'fill_cell', 'reduced_formula',
-           'stated_amounts', 'Atoms', 'make_crystal', 'check_atoms', 'first_fault', 'close_pairs', 'shared_totals',
-           'settle_occupancies', 'settle', 'lacks_hydrogen', 'contradicts', 'element_of_label',
+           'FARTHEST', 'OCCUPANCY_TOLERANCE', 'TOO_CLOSE', 'LARGEST_VOLUME', 'FORMULA_TOLERANCE', 'TENSOR',
+           'AMCSD_QUERY', 'LARGEST_BLOCK', 'PIECE', 'FIRST', 'HEADER', 'CELL_TAGS', 'VOLUME_TOLERANCE', 'OPERATOR_TAGS',
+           'HALL_TAGS', 'SYMBOL_TAGS', 'NUMBER_TAGS', 'CIF_SUFFIXES', 'ARCHIVE_ERRORS', 'LASTING_ERRORS',
+           'TABLE_COLUMNS', 'LIST_COLUMNS', 'MATERIALS_PROJECT', 'READERS', 'KINDS_OF_SUFFIX', 'CENTRINGS',
+           'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal', 'Rejection', 'Unusable', 'Operators', 'read_operators',
+           'space_group_of', 'orthogonalisation_matrix', 'format_cell', 'mean_metric', 'symmetrised_cell',
+           'squared_distance', 'all_images', 'orbit', 'fill_cell', 'reduced_formula', 'stated_amounts', 'Atoms',
+           'make_crystal', 'check_atoms', 'first_fault', 'close_pairs', 'shared_totals', 'settle_occupancies',
+           'share_out', 'settle', 'lacks_hydrogen', 'shares_of_elements', 'contradicts', 'element_of_label',
            'equivalent_displacements', 'plausible', 'sites', 'to_pymatgen', 'from_pymatgen', 'found_space_group',
            'amcsd_file', 'decode_numbers', 'read_cell', 'amcsd_crystal', 'amcsd_displacements', 'Source', 'open_reader',
-           'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_text', 'cif_blocks', 'cif_columns',
-           'known_value', 'cif_numbers', 'cif_cell', 'check_volume', 'element_of_type', 'cif_atoms', 'cif_occupancies',
-           'cif_displacements', 'cif_tensors', 'groups_of_symbol', 'operators_of_symbol', 'choices_of_operators',
-           'cif_crystal', 'tried_crystal', 'read_cif_bytes', 'read_cif', 'stem_of', 'unpacked', 'file_content',
-           'CifReader', 'FolderReader', 'FileReader', 'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs',
-           'table_rows', 'list_rows', 'table_crystal', 'with_progress', 'materials_project_client',
-           'materials_project_query', 'MaterialsProjectReader', 'open_source', 'read_source', 'read_amcsd',
-           'read_cif_folder', 'read_parquet', 'density', 'split', 'hash_fraction', 'is_translation', 'reduced_lengths',
-           'has_twin']
+           'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_pieces', 'cif_text', 'parsed',
+           'cif_blocks', 'cif_columns', 'known_value', 'cif_numbers', 'cif_cell', 'check_volume', 'element_of_type',
+           'cif_atoms', 'cif_occupancies', 'cif_displacements', 'cif_tensors', 'groups_of_symbol',
+           'operators_of_symbol', 'choices_of_operators', 'cif_crystal', 'tried_crystal', 'named_blocks',
+           'read_cif_file', 'read_cif', 'stem_of', 'unpacked', 'is_passing', 'CifReader', 'FolderReader', 'FileReader',
+           'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs', 'table_rows', 'list_rows', 'table_crystal',
+           'with_progress', 'materials_project_client', 'materials_project_query', 'MaterialsProjectReader',
+           'open_source', 'read_source', 'read_amcsd', 'read_cif_folder', 'read_parquet', 'density', 'split',
+           'hash_fraction', 'is_translation', 'reduced_lengths', 'has_twin']
 
 # %% ../nbs/01_structures.ipynb #5efc83cc
 import base64
+import errno
 import gzip
 import hashlib
 import importlib.util
@@ -42,13 +44,13 @@ import threading
 import time
 import zipfile
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import gemmi
 import numba
@@ -84,7 +86,7 @@ REASONS = {
     "cell and operators": "the cell does not have the symmetry of the operators",
     "no atoms": "no atom has coordinates",
     "element": "an atom's label names no element from H to Cf, or none of the formula",
-    "coordinates": "coordinates of an atom are missing or no numbers",
+    "coordinates": "coordinates of an atom are missing, no numbers or far outside the cell",
     "occupancy": "an occupancy is below 0, above 1 or no number",
     "crowded": "whole atoms share a position or are closer than 0.5 Å",
 }
@@ -396,11 +398,14 @@ def make_crystal(
     return Crystal(identifier, source, name, reduced_formula(numbers, occupancies), operators.space_group, symmetrised,
                    numbers, positions, occupancies, atoms.displacements[sites], (*remarks, *mended))
 
+# %% ../nbs/01_structures.ipynb #a386535b
+FARTHEST = 100.0  # edges
+
 # %% ../nbs/01_structures.ipynb #8b55c732
 def check_atoms(
     atoms: Atoms,
 ) -> None:
-    "Unusable when there is no atom, an element unknown, a coordinate no number or an occupancy impossible."
+    "Unusable when there is no atom, an element unknown, a coordinate no number or senseless, or an occupancy impossible."
     fault, atom = first_fault(atoms.numbers, atoms.positions, atoms.occupancies)
     if fault == 1:
         raise Unusable("no atoms", "0 atoms")
@@ -424,8 +429,9 @@ def first_fault(
     for i in range(len(numbers)):
         if not 1 <= numbers[i] <= 98:
             return 2, i
-        if not np.isfinite(positions[i, 0] + positions[i, 1] + positions[i, 2]):
-            return 3, i
+        for axis in range(3):
+            if not abs(positions[i, axis]) <= FARTHEST:
+                return 3, i
         if not 0 < occupancies[i] <= 1 + OCCUPANCY_TOLERANCE:
             return 4, i
     return 0, 0
@@ -490,6 +496,24 @@ def settle_occupancies(
             return settled, totals, i, both, distance
     return settled, totals, -1, 0.0, 0.0
 
+# %% ../nbs/01_structures.ipynb #ec1542dc
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
+def share_out(
+    settled: np.ndarray,  # (n,) of settle_occupancies
+    totals: np.ndarray,  # (n,) of settle_occupancies
+    occupancies: np.ndarray,  # (n,) as given
+    sites: np.ndarray,  # (N,) to which atom of the asymmetric unit each belongs
+) -> tuple[np.ndarray, float, bool, bool]:  # (n,); atoms in the cell; whether one was listed twice; whether a position was too full
+    "Scale the occupancies of positions that are a little too full."
+    shared, amount, twice, full = np.empty(len(settled)), 0.0, False, False
+    for i in range(len(settled)):
+        shared[i] = settled[i] / max(totals[i], 1.0)
+        twice |= settled[i] == 0.0
+        full |= max(totals[i], occupancies[i]) > 1.0005
+    for site in sites:
+        amount += settled[site]
+    return shared, amount, twice, full
+
 # %% ../nbs/01_structures.ipynb #3ef8e3c4
 LARGEST_VOLUME = 1000.0  # Å³ an atom; the emptiest frameworks have a tenth of it
 
@@ -505,11 +529,11 @@ def settle(
     if crowded >= 0:
         where = f"{distance:.2f} Å apart" if distance else f"at {format_cell(positions[sites == crowded][0].round(4))}"
         raise Unusable("crowded", f"{count:.2f} atoms {where}")
-    volume = edges[0, 0] * edges[1, 1] * edges[2, 2]
-    if volume > LARGEST_VOLUME * settled[sites].sum():
-        raise Unusable("cell", f"{volume:g} Å³ for {settled[sites].sum():g} atoms")
-    scaled = max(totals.max(), atoms.occupancies.max()) > 1.0005
-    return settled / np.maximum(totals, 1.0), ["twice"] * bool(settled.min() == 0) + ["full"] * bool(scaled)
+    shared, amount, twice, full = share_out(settled, totals, atoms.occupancies, sites)
+    volume = math.prod(edges.diagonal().tolist())
+    if volume > LARGEST_VOLUME * amount:
+        raise Unusable("cell", f"{volume:g} Å³ for {amount:g} atoms")
+    return shared, ["twice"] * twice + ["full"] * full
 
 # %% ../nbs/01_structures.ipynb #a583469f
 def lacks_hydrogen(
@@ -526,6 +550,19 @@ def lacks_hydrogen(
 # %% ../nbs/01_structures.ipynb #ac861bf4
 FORMULA_TOLERANCE = 0.05  # of the atoms other than hydrogen
 
+# %% ../nbs/01_structures.ipynb #87ebb58f
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
+def shares_of_elements(
+    numbers: np.ndarray,  # (N,) atomic numbers
+    amounts: np.ndarray,  # (N,)
+) -> np.ndarray:  # (99,) by atomic number; all 0 where there is hydrogen alone
+    "The share of each element in the atoms other than hydrogen."
+    shares = np.zeros(99)
+    for i in range(len(numbers)):
+        if numbers[i] > 1:
+            shares[numbers[i]] += amounts[i]
+    return shares / max(shares.sum(), 1e-9)
+
 # %% ../nbs/01_structures.ipynb #93a575cb
 def contradicts(
     stated: dict[int, float],  # the formula as stated, atomic number to amount
@@ -533,11 +570,8 @@ def contradicts(
     occupancies: np.ndarray,  # (N,)
 ) -> bool:
     "Whether more of the sites' atoms than FORMULA_TOLERANCE are others than the stated formula's, hydrogen left aside."
-    found, asked = np.bincount(numbers, occupancies, len(ELEMENT_NAMES)), np.zeros(len(ELEMENT_NAMES))
-    asked[list(stated)] = list(stated.values())
-    found[1] = asked[1] = 0.0
-    others = np.abs(found / (found.sum() or 1) - asked / (asked.sum() or 1)).sum() / 2
-    return bool(others > FORMULA_TOLERANCE)
+    shares = shares_of_elements(numbers, occupancies) - shares_of_elements(np.array(list(stated)), np.array(list(stated.values())))
+    return np.abs(shares).sum() > 2 * FORMULA_TOLERANCE
 
 # %% ../nbs/01_structures.ipynb #426b3ed4
 @lru_cache(maxsize=1 << 16)
@@ -788,15 +822,34 @@ class AmcsdReader:
         return file_provenance(self.path)
 
 # %% ../nbs/01_structures.ipynb #ecce751f
-LARGEST_FILE = 64 * 2**20  # bytes of a CIF
+LARGEST_BLOCK = 64 * 2**20  # bytes of a data block of a CIF
+PIECE = 4 * 2**20  # bytes that are read at a time
+FIRST = 2**16  # bytes that are read first; most CIFs are smaller, and to make room for more takes longer than to read them
+HEADER = re.compile(rb"^(\xef\xbb\xbf)?data_", re.MULTILINE | re.IGNORECASE)
+
+# %% ../nbs/01_structures.ipynb #57d3527f
+def cif_pieces(
+    file: BinaryIO,
+) -> Iterator[bytes]:  # of whole data blocks
+    "The content of a CIF, a few megabytes at a time; Unusable when a data block is larger than LARGEST_BLOCK."
+    rest, searched, size = b"", 0, FIRST
+    while len(read := file.read(size)) == size:
+        rest, size = rest + read, PIECE
+        cut = 1 + max(rest.rfind(header, searched) for header in (b"\ndata_", b"\nDATA_"))
+        if cut and HEADER.search(rest, 0, cut):
+            yield rest[:cut]
+            rest, searched = rest[cut:], 0
+        elif len(rest) > LARGEST_BLOCK:
+            raise Unusable("file", f"a data block of more than {LARGEST_BLOCK >> 20} MiB")
+        else:
+            searched = len(rest) - len(b"data_")
+    yield rest + read
 
 # %% ../nbs/01_structures.ipynb #6e4c8851
 def cif_text(
     content: bytes,
 ) -> str:
     "The text of a CIF from its first data block on; Unusable when there is none."
-    if len(content) > LARGEST_FILE:
-        raise Unusable("file", f"more than {LARGEST_FILE >> 20} MiB")
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     try:
         text = content.decode(encoding)
@@ -809,19 +862,28 @@ def cif_text(
     return text[start.start() :].removeprefix("\ufeff")
 
 # %% ../nbs/01_structures.ipynb #3220122b
-def cif_blocks(
-    content: bytes,
-) -> list[gemmi.cif.Block]:  # the blocks that describe a crystal
-    "The blocks of a CIF that hold atoms; Unusable when the file is damaged or has none."
-    text = cif_text(content)
+def parsed(
+    text: str,
+) -> gemmi.cif.Document:
+    "A CIF read by gemmi; Unusable when it is damaged."
     try:
-        document = gemmi.cif.read_string(text, 0)
+        return gemmi.cif.read_string(text, 0)
     except (RuntimeError, ValueError) as error:
         raise Unusable("file", str(error).splitlines()[0].removeprefix("string:")) from error
-    blocks = [block for block in document if len(block.find_values("_atom_site_fract_x"))]
-    if not blocks:
-        raise Unusable("no atoms", f"{len(document)} data blocks, none with _atom_site_fract_x")
-    return blocks
+
+# %% ../nbs/01_structures.ipynb #7b80deff
+def cif_blocks(
+    text: str,  # of cif_text
+    stem: str,  # for identifiers
+) -> tuple[list[gemmi.cif.Block], list[Rejection]]:
+    "The data blocks of a CIF; where the whole is damaged, those that can be read alone."
+    try:
+        return list(parsed(text)), []
+    except Unusable:
+        parts = re.split(r"^(?=data_)", text, flags=re.MULTILINE | re.IGNORECASE)[1:]
+    names = [stem if len(parts) == 1 else f"{stem}/{part.split(maxsplit=1)[0][5:]}" for part in parts]
+    documents, damaged = sort_out(zip(names, parts), parsed)
+    return [block for document in documents for block in document], damaged
 
 # %% ../nbs/01_structures.ipynb #3a8eef75
 def cif_columns(
@@ -1050,20 +1112,40 @@ def tried_crystal(
     choices = " or ".join(f"{len(operators.rotations)} of space group {operators.space_group}" for operators in (arguments[4] for arguments in tried))
     raise Unusable("operators", f"the sites do not tell which operators count, {choices}")
 
+# %% ../nbs/01_structures.ipynb #9245d5a6
+def named_blocks(
+    blocks: list[gemmi.cif.Block],
+    stem: str,  # the path without its suffix
+    names: Counter,  # how often each identifier was given before; counted on
+) -> Iterator[tuple[str, tuple[gemmi.cif.Block, str]]]:  # identifier, and block with identifier
+    "The blocks that hold atoms, each with an identifier of its own."
+    for block in blocks:
+        if len(block.find_values("_atom_site_fract_x")):
+            name = f"{stem}/{block.name}"
+            names[name] += 1
+            name += f"#{names[name]}" * (names[name] > 1)
+            yield name, (block, name)
+
 # %% ../nbs/01_structures.ipynb #436ef424
-def read_cif_bytes(
-    content: bytes,
+def read_cif_file(
+    file: BinaryIO,
     stem: str,  # the path without its suffix, for identifiers
     source: str,
 ) -> tuple[list[Crystal], list[Rejection]]:
     "Read all crystals of a CIF; what cannot be used is set aside with its reason."
+    crystals, rejected, names, count = [], [], Counter(), 0
     try:
-        blocks = cif_blocks(content)
+        for piece in cif_pieces(file):
+            blocks, damaged = cif_blocks(cif_text(piece), stem)
+            good, bad = sort_out(named_blocks(blocks, stem, names), lambda record: cif_crystal(*record, source))
+            crystals += good
+            rejected += damaged + bad
+            count += len(blocks)
     except Unusable as unusable:
-        return [], [Rejection(stem, unusable.reason, unusable.detail)]
-    names = [f"{stem}/{block.name}" for block in blocks]
-    names = [name + (f"#{1 + names[:i].count(name)}" if name in names[:i] else "") for i, name in enumerate(names)]
-    return sort_out(zip(names, zip(blocks, names)), lambda record: cif_crystal(*record, source))
+        rejected.append(Rejection(stem, unusable.reason, unusable.detail))
+    if not crystals and not rejected:
+        rejected.append(Rejection(stem, "no atoms", f"{count} data blocks, none with _atom_site_fract_x"))
+    return crystals, rejected
 
 # %% ../nbs/01_structures.ipynb #73deb3d3
 def read_cif(
@@ -1073,7 +1155,7 @@ def read_cif(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    crystals, rejected = read_cif_bytes(file_content(path), stem_of(path.name), path.name)
+    crystals, rejected = FileReader(Source("cif", path.name, str(path), None, 0)).read([0])
     if rejected:
         raise InputError(f"{path}: {REASONS[rejected[0].reason]} ({rejected[0].detail}); mend the file or leave it out")
     return crystals
@@ -1091,25 +1173,25 @@ def stem_of(
 
 # %% ../nbs/01_structures.ipynb #2c9c1131
 def unpacked(
-    content: bytes,
+    file: BinaryIO,
     name: str,
-) -> bytes:  # cut a byte after LARGEST_FILE
-    "The content of a file, unpacked when its name ends in .gz."
-    if not name.lower().endswith(".gz"):
-        return content
-    return gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_FILE + 1)
+) -> BinaryIO:
+    "A file, unpacked when its name ends in .gz."
+    return gzip.GzipFile(fileobj=file) if name.lower().endswith(".gz") else file
 
-# %% ../nbs/01_structures.ipynb #8a657e11
-def file_content(
-    path: Path,
-) -> bytes:  # cut a byte after LARGEST_FILE
-    "The content of a CIF, compressed or not."
-    with open(path, "rb") as file:
-        return unpacked(file.read(LARGEST_FILE + 1), path.name)
+# %% ../nbs/01_structures.ipynb #6d26a5fe
+LASTING_ERRORS = {None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EINVAL}  # None: of an unpacker; EINVAL: a place outside the file
+
+# %% ../nbs/01_structures.ipynb #9ca15f84
+def is_passing(
+    error: Exception,
+) -> bool:
+    "Whether an error comes from the machine, not from the file."
+    return isinstance(error, OSError) and error.errno not in LASTING_ERRORS
 
 # %% ../nbs/01_structures.ipynb #6a81b102
 class CifReader:
-    "Reads CIFs by number; how their bytes are found is left to its kinds."
+    "Reads CIFs by number; how they are opened is left to its kinds."
 
     source: str  # the name that crystals carry
     names: list[str]  # of the files
@@ -1117,19 +1199,25 @@ class CifReader:
     def __len__(self) -> int:
         return len(self.names)
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a file, cut a byte after LARGEST_FILE."
+    def open(self, number: int) -> BinaryIO:
+        "A file, perhaps compressed."
         raise NotImplementedError
+
+    def read_one(self, number: int) -> tuple[list[Crystal], list[Rejection]]:
+        "Read a file; InputError when the machine fails."
+        name = self.names[number]
+        try:
+            with self.open(number) as file:
+                return read_cif_file(unpacked(file, name), stem_of(name), self.source)
+        except ARCHIVE_ERRORS as error:
+            if is_passing(error):
+                raise InputError(f"{self.source}: {name} cannot be read now ({error.strerror}); put that right and run again") from error
+            return [], [Rejection(stem_of(name), "file", str(error))]
 
     def read(self, numbers: Sequence[int]) -> tuple[list[Crystal], list[Rejection]]:
         "Read files by number."
         crystals, rejected = [], []
-        for number in numbers:
-            stem = stem_of(self.names[number])
-            try:
-                good, bad = read_cif_bytes(unpacked(self.content(number), self.names[number]), stem, self.source)
-            except ARCHIVE_ERRORS as error:
-                good, bad = [], [Rejection(stem, "file", str(error))]
+        for good, bad in map(self.read_one, numbers):
             crystals += good
             rejected += bad
         return crystals, rejected
@@ -1145,10 +1233,9 @@ class FolderReader(CifReader):
         if not self.names:
             raise InputError(f"{self.folder}: no .cif file in this folder or below; give the folder that holds the CIFs")
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a file."
-        with open(self.folder / self.names[number], "rb") as file:
-            return file.read(LARGEST_FILE + 1)
+    def open(self, number: int) -> BinaryIO:
+        "A file of the folder."
+        return open(self.folder / self.names[number], "rb")
 
     def provenance(self) -> dict:
         "A digest of names, sizes and times of change."
@@ -1163,10 +1250,9 @@ class FileReader(CifReader):
     def __init__(self, source: Source):
         self.path, self.source, self.names = Path(source.location), source.name, [source.name]
 
-    def content(self, number: int) -> bytes:
-        "The bytes of the file."
-        with open(self.path, "rb") as file:
-            return file.read(LARGEST_FILE + 1)
+    def open(self, number: int) -> BinaryIO:
+        "The file."
+        return open(self.path, "rb")
 
     def provenance(self) -> dict:
         "Size and digest of the file."
@@ -1204,10 +1290,9 @@ class ZipReader(ArchiveReader):
         self.archive = zipfile.ZipFile(self.path)
         return [(member.filename, member) for member in self.archive.infolist()]
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a member."
-        with self.archive.open(self.places[number][0]) as file:
-            return file.read(LARGEST_FILE + 1)
+    def open(self, number: int) -> BinaryIO:
+        "A member."
+        return self.archive.open(self.places[number][0])
 
 # %% ../nbs/01_structures.ipynb #6f77c895
 class TarReader(ArchiveReader):
@@ -1231,11 +1316,11 @@ class TarReader(ArchiveReader):
             self.archive.members = []
         return found
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a member."
-        start, size = self.places[number]
-        self.archive.fileobj.seek(start)
-        return self.archive.fileobj.read(min(size, LARGEST_FILE + 1))
+    def open(self, number: int) -> BinaryIO:
+        "A member."
+        member = tarfile.TarInfo(self.names[number])
+        member.offset_data, member.size = self.places[number]
+        return self.archive.extractfile(member)
 
 # %% ../nbs/01_structures.ipynb #3128edc2
 TABLE_COLUMNS = ("id", "formula", "spacegroup_number", "lattice", "coords", "numbers", "occupancy")

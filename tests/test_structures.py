@@ -5,12 +5,15 @@ from dataclasses import replace
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.structures import Atoms, CELL_TAGS, Crystal, LARGEST_FILE, MaterialsProjectReader, REASONS, REMARKS, Rejection, TENSOR, Unusable, amcsd_file, cif_columns, cif_numbers, cif_text, contradicts, decode_numbers, density, element_of_label, element_of_type, equivalent_displacements, found_space_group, from_pymatgen, groups_of_symbol, has_twin, known_value, make_crystal, materials_project_query, open_source, orbit, orthogonalisation_matrix, plausible, read_amcsd, read_cell, read_cif, read_cif_bytes, read_cif_folder, read_operators, read_parquet, read_source, reduced_formula, reduced_lengths, sort_out, split, stated_amounts, symmetrised_cell, to_pymatgen
+from difcon.structures import Atoms, CELL_TAGS, CifReader, Crystal, HEADER, LARGEST_BLOCK, MaterialsProjectReader, PIECE, REASONS, REMARKS, Rejection, TENSOR, Unusable, amcsd_file, cif_columns, cif_numbers, cif_pieces, cif_text, contradicts, decode_numbers, density, element_of_label, element_of_type, equivalent_displacements, found_space_group, from_pymatgen, groups_of_symbol, has_twin, known_value, make_crystal, materials_project_query, open_source, orbit, orthogonalisation_matrix, plausible, read_amcsd, read_cell, read_cif, read_cif_file, read_cif_folder, read_operators, read_parquet, read_source, reduced_formula, reduced_lengths, sort_out, split, stated_amounts, symmetrised_cell, to_pymatgen
 from pathlib import Path
 from types import SimpleNamespace
+from typing import BinaryIO
 import base64
+import errno
 import gemmi
 import gzip
+import io
 import math
 import numpy as np
 import os
@@ -114,6 +117,7 @@ def test_records():
         "crowded  ": dict(cell=(0.564, 0.564, 0.564, 90, 90, 90)),
         "element": dict(numbers=(11, 99)),
         "coordinates": dict(positions=((0, 0, 0), (math.nan, 0, 0))),
+        "coordinates ": dict(positions=((0, 0, 0), (0.5, 0.5, -1e4))),
         "occupancy": dict(occupancies=(-0.1, 1.0)),
         "no atoms": dict(numbers=(), positions=np.zeros((0, 3)), occupancies=()),
         "cell": dict(cell=(564, 564, 564, 90, 90, 90)),
@@ -169,10 +173,21 @@ def test_cells_as_text():
         read_cell(["?"] * 6)
 
 
+def test_pieces_of_a_cif():
+    block = b"data_x\n_text '" + b"data_" * (PIECE // 20) + b"'\n"
+    late = b"(c)" + b" " * PIECE + b"\n" + 9 * block.replace(b"data_x", b"DATA_x")
+    for content in (b"", b"data_short\n", b"(c)\n" + 9 * block, late, b"\xef\xbb\xbf" + 30 * block, block + b" " * PIECE + b"\n" + 9 * block):
+        pieces = list(cif_pieces(io.BytesIO(content)))
+        assert b"".join(pieces) == content and (len(pieces) > 1) == (len(content) > PIECE)
+        assert all(map(HEADER.match, pieces[1:])) and (HEADER.search(pieces[0]) or not content)
+    with pytest.raises(Unusable, match="a data block of more than 64 MiB"):
+        list(cif_pieces(io.BytesIO(b"data_a\n" + bytes(LARGEST_BLOCK + PIECE))))
+
+
 def test_texts_of_all_kinds():
     for content in (b"(c) somebody\ndata_a\n_x 'Sch\xf6n'\n", "data_a\n_x 'Schön'\n".encode("utf-8-sig"), "\ufeffDATA_a\r_x 'Schön'\r".encode("utf-16-le")):
         assert gemmi.cif.read_string(cif_text(content)).sole_block().find_value("_x") == "'Schön'"
-    for content in (b"", b"<html>no data_here</html>", b"data_a\n" + bytes(LARGEST_FILE)):
+    for content in (b"", b"<html>no data_here</html>"):
         with pytest.raises(Unusable, match="damaged, too large or no CIF"):
             cif_text(content)
 
@@ -259,9 +274,14 @@ def rutile(*changes: tuple[str, str]) -> str:
     return text
 
 
+def read_text(text: str | bytes, stem: str = "file") -> tuple[list[Crystal], list[Rejection]]:
+    "What a file of this content gives."
+    return read_cif_file(io.BytesIO(text if isinstance(text, bytes) else text.encode()), stem, "test")
+
+
 def only(text: str | bytes) -> Crystal:
     "The one crystal of a file."
-    (crystal,), rejected = read_cif_bytes(text if isinstance(text, bytes) else text.encode(), "file", "test")
+    (crystal,), rejected = read_text(text)
     assert not rejected
     return crystal
 
@@ -325,6 +345,8 @@ BROKEN = {
     "coordinates": {
         "a coordinate unknown": rutile(("0.3053(2) 0 1", "? 0 1")),
         "a coordinate that is no number": rutile(("0.3053(2) 0 1", "0.3O53 0 1")),
+        "a coordinate of 1e300": rutile(("0.3053(2) 0 1", "1e300 0 1")),
+        "coordinates without a point": rutile(("0.3053(2) 0.3053(2)", "3053(2) 3053(2)")),
         "a decimal comma": rutile(("0.3053(2) 0 1", "0,3053 0 1")),
         "a column missing": rutile(("_atom_site_fract_z", "_atom_site_fract_w")),
     },
@@ -342,7 +364,7 @@ BROKEN = {
 
 
 def test_broken_files_are_set_aside_with_a_reason():
-    assert sum(map(len, BROKEN.values())) >= 48
+    assert sum(map(len, BROKEN.values())) >= 50
     with tempfile.TemporaryDirectory() as folder:
         for reason, kinds in BROKEN.items():
             for kind, text in kinds.items():
@@ -457,7 +479,7 @@ def test_lists_and_symbols():
     assert np.array_equal(whole.positions, centred.positions) and whole.remarks == ()
     primitive = only(listed("F m -3 m", uncentred, "_cell_formula_units_Z 1"))
     assert (primitive.space_group, len(primitive.numbers), primitive.remarks) == (221, 2, ("symbol",))
-    _, (undecided,) = read_cif_bytes(listed("F m -3 m", uncentred).encode(), "file", "test")
+    _, (undecided,) = read_text(listed("F m -3 m", uncentred))
     assert undecided.reason == "operators" and "48 of space group 221 or 192 of space group 225" in undecided.detail
     triclinic = only(listed("C -1", uncentred, "_cell_formula_units_Z 4", "Na .1 .2 .3\nCl .3 .4 .1", "8.2 12.9 7.1 93 116 91"))
     assert (triclinic.space_group, len(triclinic.numbers), triclinic.remarks) == (2, 8, ("operators",))  # P -1 and C -1 have one number
@@ -485,6 +507,17 @@ def test_several_crystals_in_a_file():
         assert len(open_source(path)) == 1
 
 
+def test_broken_blocks_cost_themselves_alone():
+    for broken in (BROKEN["file"]["a value too few"], BROKEN["file"]["a quote that does not end"], BROKEN["file"]["a text that does not end"]):
+        damaged = broken.replace("#(C) of the database\ndata_rutile", "data_bad")
+        good, (bad,) = read_text(RUTILE + damaged + rutile(("#(C) of the database\n", "")))
+        assert [crystal.identifier for crystal in good] == ["file/rutile", "file/rutile#2"]
+        assert (bad.identifier, bad.reason) == ("file/bad", "file")
+    padding = "#" * (LARGEST_BLOCK // 2) + "\n"
+    (good,), (bad,) = read_text(RUTILE + padding + BROKEN["element"]["an unknown element"] + padding)
+    assert (good.identifier, bad.identifier, bad.reason) == ("file/rutile", "file/rutile#2", "element")
+
+
 def pack(folder: Path, archive: Path) -> None:
     "Pack the files of a folder."
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -506,6 +539,27 @@ def fill_folder(folder: Path) -> None:
     (folder / "packed.cif.gz").write_bytes(gzip.compress(RUTILE.encode()))
     (folder / "broken.cif").write_bytes(BROKEN["element"]["no label"].encode())
     (folder / "README.txt").write_text("no CIF")
+
+
+def test_machine_failures_stop_the_run():
+    class FailingReader(CifReader):
+        "A file that cannot be opened."
+
+        source, names = "disk", ["1/a.cif"]
+
+        def __init__(self, number: int):
+            self.number = number
+
+        def open(self, number: int) -> BinaryIO:
+            raise OSError(self.number, os.strerror(self.number))
+
+
+    for number in (errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EMFILE):
+        with pytest.raises(InputError, match="disk: 1/a.cif cannot be read now .*put that right and run again"):
+            FailingReader(number).read([0])
+    for number in (errno.EACCES, errno.ENOENT):
+        none, (rejection,) = FailingReader(number).read([0])
+        assert none == [] and (rejection.identifier, rejection.reason) == ("1/a", "file") and os.strerror(number) in rejection.detail
 
 
 def test_archives():
@@ -542,8 +596,8 @@ def test_hostile_archives():
         archive = Path(place) / "hostile.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
             packed.writestr("../outside.cif", RUTILE)
-            packed.writestr("bomb.cif", RUTILE + "#" * (LARGEST_FILE + 1))
-            packed.writestr("bomb.cif.gz", gzip.compress(bytes(LARGEST_FILE + 1)))
+            packed.writestr("bomb.cif", RUTILE + "#" * (LARGEST_BLOCK + PIECE))
+            packed.writestr("bomb.cif.gz", gzip.compress(bytes(LARGEST_BLOCK + PIECE)))
             packed.writestr("cut.cif.gz", gzip.compress(RUTILE.encode())[:100])
         crystals_read, set_aside = read_source(archive)
         assert [crystal.identifier for crystal in crystals_read] == ["../outside/rutile"]
