@@ -11,13 +11,13 @@ __all__ = ['REASONS', 'REMARKS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS
            'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal', 'Rejection', 'Unusable', 'Operators', 'read_operators',
            'space_group_of', 'orthogonalisation_matrix', 'format_cell', 'mean_metric', 'symmetrised_cell',
            'squared_distance', 'all_images', 'orbit', 'fill_cell', 'reduced_formula', 'stated_amounts', 'Atoms',
-           'make_crystal', 'check_atoms', 'first_fault', 'close_pairs', 'shared_totals', 'settle_occupancies',
-           'share_out', 'settle', 'lacks_hydrogen', 'shares_of_elements', 'contradicts', 'element_of_label',
-           'equivalent_displacements', 'plausible', 'sites', 'to_pymatgen', 'from_pymatgen', 'found_space_group',
-           'amcsd_file', 'decode_numbers', 'read_cell', 'amcsd_crystal', 'amcsd_displacements', 'Source', 'open_reader',
-           'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_pieces', 'cif_text', 'parsed',
-           'cif_blocks', 'cif_columns', 'known_value', 'cif_numbers', 'cif_cell', 'check_volume', 'element_of_type',
-           'cif_atoms', 'cif_occupancies', 'cif_displacements', 'cif_tensors', 'groups_of_symbol',
+           'make_crystal', 'filled_cell', 'check_atoms', 'first_fault', 'close_pairs', 'shared_totals',
+           'settle_occupancies', 'share_out', 'settle', 'lacks_hydrogen', 'shares_of_elements', 'contradicts',
+           'element_of_label', 'equivalent_displacements', 'plausible', 'sites', 'to_pymatgen', 'from_pymatgen',
+           'found_space_group', 'amcsd_file', 'decode_numbers', 'read_cell', 'amcsd_crystal', 'amcsd_displacements',
+           'Source', 'open_reader', 'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_pieces',
+           'cif_text', 'parsed', 'cif_blocks', 'cif_columns', 'known_value', 'cif_numbers', 'cif_cell', 'check_volume',
+           'element_of_type', 'cif_atoms', 'cif_occupancies', 'cif_displacements', 'cif_tensors', 'groups_of_symbol',
            'operators_of_symbol', 'choices_of_operators', 'cif_crystal', 'tried_crystal', 'named_blocks',
            'read_cif_file', 'read_cif', 'stem_of', 'unpacked', 'is_passing', 'CifReader', 'FolderReader', 'FileReader',
            'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs', 'table_rows', 'list_rows', 'table_crystal',
@@ -387,6 +387,19 @@ def make_crystal(
         remarks.append("cell")
     edges = orthogonalisation_matrix(symmetrised)
     positions, sites = fill_cell(atoms.positions, operators.rotations, operators.translations, edges)
+    columns, mended = filled_cell(atoms, positions, sites, edges, stated)
+    formula = reduced_formula(columns.numbers, columns.occupancies)
+    return Crystal(identifier, source, name, formula, operators.space_group, symmetrised, *columns, (*remarks, *mended))
+
+# %% ../nbs/01_structures.ipynb #c3cff62f
+def filled_cell(
+    atoms: Atoms,  # of the asymmetric unit
+    positions: np.ndarray,  # (N, 3) fractional, orbit after orbit
+    sites: np.ndarray,  # (N,) to which atom of the asymmetric unit each belongs
+    edges: np.ndarray,  # (3, 3) orthogonalisation matrix, Å
+    stated: dict[int, float] | None = None,  # the formula as stated, atomic number to amount
+) -> tuple[Atoms, list[str]]:  # of the whole cell; remarks
+    "The atoms of a whole cell, settled and held against the formula; Unusable where they cannot be."
     settled, mended = settle(atoms, positions, sites, edges)
     if "twice" in mended:
         kept = settled[sites] > 0
@@ -395,8 +408,7 @@ def make_crystal(
     if stated:
         doubts = {"hydrogen": lacks_hydrogen, "formula": contradicts}
         mended += [remark for remark, holds in doubts.items() if holds(stated, numbers, occupancies)]
-    return Crystal(identifier, source, name, reduced_formula(numbers, occupancies), operators.space_group, symmetrised,
-                   numbers, positions, occupancies, atoms.displacements[sites], (*remarks, *mended))
+    return Atoms(numbers, positions, occupancies, atoms.displacements[sites]), mended
 
 # %% ../nbs/01_structures.ipynb #a386535b
 FARTHEST = 100.0  # edges
@@ -452,8 +464,11 @@ def close_pairs(
     for first in range(len(sites)):
         if first == 0 or sites[first] != sites[first - 1]:
             for other in range(len(sites)):
+                apart = abs(positions[first, 2] - positions[other, 2])
+                if edges[2, 2] * min(apart, 1.0 - apart) >= TOO_CLOSE or other == first:
+                    continue  # most pairs, told by their heights alone
                 squared = squared_distance(positions[first], positions[other], edges)
-                if squared < TOO_CLOSE**2 and other != first:
+                if squared < TOO_CLOSE**2:
                     pairs.append((sites[first], sites[other], math.sqrt(squared)))
     return pairs
 
@@ -1415,11 +1430,12 @@ def table_crystal(
     if occupancies is not None and len(occupancies) != len(numbers):
         raise Unusable("occupancy", f"{len(occupancies)} for {len(numbers)} atoms")
     occupancies = np.ones(len(numbers)) if occupancies is None else np.where(np.isnan(occupancies), 1.0, occupancies)
-    atoms = Atoms(numbers.astype(np.int64), positions.reshape(-1, 3) % 1.0, occupancies, np.full(len(numbers), np.nan))
+    atoms = Atoms(numbers.astype(np.int64), positions.reshape(-1, 3), occupancies, np.full(len(numbers), np.nan))
     check_atoms(atoms)
     cell = tuple(cell.tolist())
-    orthogonalisation_matrix(cell)
-    return Crystal(str(identifier), source, name or "", reduced_formula(atoms.numbers, occupancies), space_group, cell, *atoms)
+    columns, remarks = filled_cell(atoms, atoms.positions % 1.0, np.arange(len(numbers)), orthogonalisation_matrix(cell))
+    formula = reduced_formula(columns.numbers, columns.occupancies)
+    return Crystal(str(identifier), source, name or "", formula, space_group, cell, *columns, tuple(remarks))
 
 # %% ../nbs/01_structures.ipynb #f7904069
 def with_progress(

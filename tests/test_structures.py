@@ -617,7 +617,15 @@ def test_tables_of_crystals():
         source = open_source(path)
         assert len(source) == 15 and [crystal.formula for crystal in source.read([5, 14, 6, 0])[0]] == ["CsCl", "Cs0.5Cl", "CsCl"]
         assert len(open_source(path, 4)) == 4
-        for changes in (dict(lattice=[None, [4.0]] * 2 + [None]), dict(lattice=[[4.0] * 5] * 5), dict(numbers=[[]] * 5), dict(coords=[[0.0, 0.0, 0.0, 0.5, None, 0.5]] * 5)):
+        pyarrow.parquet.write_table(table_of(coords=[[0.0, 0.0, 0.0, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0] * 2] + [[0.0, 0.0, 0.0, 0.0, 0.95, 0.05]] * 3,
+                                             numbers=[[55, 17], [55, 17], [55, 17], [55, 55], [1, 55]], spacegroup_number=[221] * 5,
+                                             occupancy=[None, [0.5, 0.52], None, None, [1.0, 1.0]]), path)
+        (whole, shared, with_hydrogen), bad = read_parquet(path)
+        assert whole.remarks == () and shared.remarks == ("full",) and np.isclose(shared.occupancies.sum(), 1) and with_hydrogen.formula == "CsH"
+        assert [rejection.reason for rejection in bad] == ["crowded"] * 2 and "0.29 Å apart" in bad[0].detail
+        pyarrow.parquet.write_table(table_of(coords=[[0.0, 0.0, 0.0, 1.0, 1.0, 1e-4]] * 5, numbers=[[55, 55]] * 5, occupancy=[[1.0, 1.0]] * 5), path)
+        assert [(len(crystal.numbers), crystal.remarks) for crystal in read_parquet(path)[0]] == [(1, ("twice",))] * 4
+        for changes in (dict(lattice=[None, [4.0]] * 2 + [None]), dict(lattice=[[4.0] * 5] * 5), dict(numbers=[[]] * 5), dict(coords=[[0.0, 0.0, 0.0, 0.5, 1e300, 0.5]] * 5), dict(coords=[[0.0, 0.0, 0.0, 0.5, None, 0.5]] * 5)):
             pyarrow.parquet.write_table(table_of(**changes), path)
             assert len(open_source(path).read(range(5))[1]) == 5
         pyarrow.parquet.write_table(table_of(numbers=["Cs", "Cl"] * 2 + ["F"]), path)
