@@ -21,9 +21,9 @@ __all__ = ['REASONS', 'REMARKS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS
            'operators_of_symbol', 'choices_of_operators', 'cif_crystal', 'tried_crystal', 'named_blocks',
            'read_cif_file', 'read_cif', 'stem_of', 'unpacked', 'is_passing', 'CifReader', 'FolderReader', 'FileReader',
            'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs', 'table_rows', 'list_rows', 'table_crystal',
-           'with_progress', 'materials_project_client', 'materials_project_query', 'MaterialsProjectReader',
-           'open_source', 'read_source', 'read_amcsd', 'read_cif_folder', 'read_parquet', 'density', 'split',
-           'hash_fraction', 'is_translation', 'reduced_lengths', 'has_twin']
+           'with_progress', 'materials_project_answers', 'materials_project_client', 'materials_project_query',
+           'MaterialsProjectReader', 'open_source', 'read_source', 'read_amcsd', 'read_cif_folder', 'read_parquet',
+           'density', 'split', 'hash_fraction', 'is_translation', 'reduced_lengths', 'has_twin']
 
 # %% ../nbs/01_structures.ipynb #5efc83cc
 import base64
@@ -46,7 +46,7 @@ import zipfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -1464,11 +1464,23 @@ def with_progress(
 MATERIALS_PROJECT = "materials_project:"
 
 # %% ../nbs/01_structures.ipynb #7ba335a4
+@contextmanager
+def materials_project_answers() -> Iterator[None]:
+    "Whatever goes wrong inside is said in one line: InputError."
+    try:
+        yield
+    except Exception as error:  # of the client, its network library or the server: no common kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the Materials Project does not answer ({reason}); see to network and key (MP_API_KEY) and run again") from error
+
+# %% ../nbs/01_structures.ipynb #83a340ac
 def materials_project_client():  # an MPRester
     "The client of the Materials Project; InputError when it or the key is missing."
     if not os.environ.get("MP_API_KEY"):
         raise InputError("the Materials Project wants a key: get yours at https://materialsproject.org/api and set MP_API_KEY to it")
-    return from_extra("mp_api.client", "crystals").MPRester(os.environ["MP_API_KEY"])
+    client = from_extra("mp_api.client", "crystals")
+    with materials_project_answers():
+        return client.MPRester(os.environ["MP_API_KEY"])
 
 # %% ../nbs/01_structures.ipynb #88d82d39
 def materials_project_query(
@@ -1490,19 +1502,31 @@ class MaterialsProjectReader:
         client=None,  # with the interface of MPRester; None: the real one
     ):
         query = materials_project_query(source.location)
-        self.source, self.search = source.name, (client or materials_project_client()).materials.summary.search
-        self.identifiers = sorted(str(found.material_id) for found in self.search(**query, fields=["material_id"]))
+        self.source, self.client = source.name, client or materials_project_client()
+        self.identifiers = sorted(str(found.material_id) for found in self.ask(**query, fields=["material_id"]))
+        if not self.identifiers:
+            raise InputError(f"{self.source}: the Materials Project has no such crystal")
 
     def __len__(self) -> int:
         return len(self.identifiers)
 
+    def ask(self, **query) -> list:
+        "The answer to a query; InputError when there is none."
+        with materials_project_answers():
+            return self.client.materials.summary.search(**query)
+
     def read(self, numbers: Sequence[int]) -> tuple[list[Crystal], list[Rejection]]:
-        "Fetch structures by number; the label is the space group that the Materials Project states."
+        "Fetch structures by number."
         wanted = [self.identifiers[i] for i in numbers]
-        answer = self.search(material_ids=wanted, fields=["material_id", "structure", "symmetry"])
+        answer = self.ask(material_ids=wanted, fields=["material_id", "structure", "symmetry"])
         found = {str(entry.material_id): entry for entry in answer}
-        return sort_out(((identifier, found[identifier]) for identifier in wanted), lambda entry: from_pymatgen(
-            entry.structure, str(entry.material_id), self.source, space_group=entry.symmetry.number))
+        return sort_out(((identifier, found.get(identifier)) for identifier in wanted), self.crystal)
+
+    def crystal(self, entry) -> Crystal:
+        "The crystal of an entry, labelled with the space group that the Materials Project states; Unusable when there is no structure."
+        if entry is None or entry.structure is None:
+            raise Unusable("no atoms", "the answer of the Materials Project lacks the structure")
+        return from_pymatgen(entry.structure, str(entry.material_id), self.source, getattr(entry.symmetry, "number", None))
 
     def provenance(self) -> dict:
         "A digest of the identifiers."
@@ -1528,7 +1552,9 @@ def open_source(
     path = Path(source) if Path(source).exists() else data_file(text)
     kind = next((kind for suffix, kind in KINDS_OF_SUFFIX.items() if path.name.lower().endswith(suffix)), None)
     kind = "folder" if path.is_dir() else kind
-    if kind is None or not path.exists():
+    if not path.exists() and re.search(r"[./\\]", text):
+        raise InputError(f"{source}: no such file or folder" + f", and no {path}" * (str(path) != text))
+    if kind is None or not path.exists() or not text.strip():
         raise InputError(f"{source}: no source of crystals; give amcsd, a CIF, a folder or archive (.zip, .tar, .tar.gz, .tar.xz) of CIFs, "
                          f"a .parquet table or {MATERIALS_PROJECT}Fe-O")
     return Source(kind, path.name, str(path.resolve()), limit, opened_at)

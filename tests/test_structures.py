@@ -656,7 +656,7 @@ def test_materials_project():
 
         def search(self, fields, **query):
             self.asked.append(query)
-            wanted = query.get("material_ids", list(self.structures))
+            wanted = [key for key in query.get("material_ids", self.structures) if key in self.structures]
             return [SimpleNamespace(material_id=key, structure=self.structures[key], symmetry=SimpleNamespace(number=136)) for key in reversed(wanted)]
 
 
@@ -666,6 +666,16 @@ def test_materials_project():
     (second, first), _ = reader.read([1, 0])
     assert (len(reader), first.identifier, second.identifier) == (2, "mp-1", "mp-2") and first.formula == "TiO2" and first.space_group == 136
     assert client.asked == [{"chemsys": ["Ti-O"]}, {"material_ids": ["mp-2", "mp-1"]}] and reader.provenance()
+    client.structures = {"mp-2": None}  # mp-1 was withdrawn, mp-2 comes without its structure
+    none, absent = reader.read([0, 1])
+    assert none == [] and [(rejection.identifier, rejection.reason) for rejection in absent] == [("mp-1", "no atoms"), ("mp-2", "no atoms")]
+    with pytest.raises(InputError, match="has no such crystal"):
+        MaterialsProjectReader(source, FakeClient({}))
+    for error in (ConnectionError("no route to host\nand much more"), KeyError("data"), RuntimeError()):
+        unreachable = FakeClient({})
+        unreachable.materials.summary.search = lambda error=error, **query: (_ for _ in ()).throw(error)
+        with pytest.raises(InputError, match="the Materials Project does not answer .*; see to network and key"):
+            MaterialsProjectReader(source, unreachable)
     assert materials_project_query("SiO2") == {"formula": ["SiO2"]} and materials_project_query("mp-149,mp-13") == {"material_ids": ["mp-149", "mp-13"]}
     with pytest.raises(InputError, match="give identifiers"):
         materials_project_query("")
@@ -679,14 +689,20 @@ def test_materials_project_wants_a_key():
 
 
 def test_sources():
-    for source in ("no-such-folder", "no-such.parquet", "no-such.cif", "notebook.txt"):
-        with pytest.raises(InputError, match=f"{source}: no source of crystals"):
+    for source in ("no-such-folder", "", " "):
+        with pytest.raises(InputError, match=f"^{source}: no source of crystals; give amcsd"):
+            read_source(source)
+    for source in ("no-such.parquet", "no/such", "./no-such.cif", "/no/such.zip"):
+        with pytest.raises(InputError, match=f"^{source}: no such file or folder"):
             read_source(source)
     with tempfile.TemporaryDirectory() as folder:
         with pytest.raises(InputError, match="no .cif file"):
             read_cif_folder(folder)
-        path = Path(folder) / "rutile.cif"
+        path = Path(folder) / "rutile.txt"
         path.write_text(RUTILE)
+        with pytest.raises(InputError, match="rutile.txt: no source of crystals"):
+            read_source(path)
+        path = path.rename(path.with_suffix(".cif"))
         assert read_source(path)[0][0].formula == read_source(folder)[0][0].formula == "TiO2"
         before = open_source(folder).provenance()
         os.utime(path, (0, 0))
