@@ -4,26 +4,30 @@
 
 # %% auto #0
 __all__ = ['REASONS', 'REMARKS', 'METRIC_TOLERANCE', 'SAME_POSITION', 'NONMETALS', 'ELEMENT_NAMES', 'FORMULA_ORDER', 'ELEMENTS',
-           'OCCUPANCY_TOLERANCE', 'TOO_CLOSE', 'LARGEST_VOLUME', 'TENSOR', 'AMCSD_QUERY', 'LARGEST_FILE', 'CELL_TAGS',
-           'VOLUME_TOLERANCE', 'OPERATOR_TAGS', 'CIF_SUFFIXES', 'ARCHIVE_ERRORS', 'TABLE_COLUMNS', 'LIST_COLUMNS',
-           'MATERIALS_PROJECT', 'READERS', 'KINDS_OF_SUFFIX', 'CENTRINGS', 'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal',
-           'Rejection', 'Unusable', 'Operators', 'read_operators', 'space_group_of', 'orthogonalisation_matrix',
-           'format_cell', 'mean_metric', 'symmetrised_cell', 'squared_distance', 'all_images', 'orbit', 'fill_cell',
-           'reduced_formula', 'stated_amounts', 'Atoms', 'make_crystal', 'check_atoms', 'first_fault', 'close_pairs',
-           'shared_totals', 'settle_occupancies', 'settle', 'lacks_hydrogen', 'element_of_label',
-           'equivalent_displacements', 'plausible', 'sites', 'to_pymatgen', 'from_pymatgen', 'found_space_group',
-           'amcsd_file', 'decode_numbers', 'read_cell', 'amcsd_crystal', 'amcsd_displacements', 'Source', 'open_reader',
-           'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_text', 'cif_blocks', 'cif_columns',
-           'known_value', 'cif_numbers', 'cif_cell', 'check_volume', 'cif_atoms', 'cif_occupancies',
-           'cif_displacements', 'cif_tensors', 'groups_of_symbol', 'possible_operators', 'cif_crystal', 'tried_crystal',
-           'read_cif_bytes', 'read_cif', 'stem_of', 'unpacked', 'file_content', 'CifReader', 'FolderReader',
-           'FileReader', 'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs', 'table_rows', 'list_rows',
-           'table_crystal', 'with_progress', 'materials_project_client', 'materials_project_query',
+           'FARTHEST', 'OCCUPANCY_TOLERANCE', 'TOO_CLOSE', 'LARGEST_VOLUME', 'FORMULA_TOLERANCE', 'TENSOR',
+           'AMCSD_QUERY', 'LARGEST_BLOCK', 'PIECE', 'FIRST', 'HEADER', 'CELL_TAGS', 'VOLUME_TOLERANCE', 'OPERATOR_TAGS',
+           'HALL_TAGS', 'SYMBOL_TAGS', 'NUMBER_TAGS', 'CIF_SUFFIXES', 'ARCHIVE_ERRORS', 'LASTING_ERRORS',
+           'TABLE_COLUMNS', 'LIST_COLUMNS', 'MATERIALS_PROJECT', 'READERS', 'KINDS_OF_SUFFIX', 'CENTRINGS',
+           'SAME_LENGTH', 'SAME_COMPOSITION', 'Crystal', 'Rejection', 'Unusable', 'Operators', 'read_operators',
+           'space_group_of', 'orthogonalisation_matrix', 'format_cell', 'mean_metric', 'symmetrised_cell',
+           'squared_distance', 'all_images', 'orbit', 'fill_cell', 'reduced_formula', 'stated_amounts', 'Atoms',
+           'make_crystal', 'filled_cell', 'check_atoms', 'first_fault', 'close_pairs', 'shared_totals',
+           'settle_occupancies', 'share_out', 'settle', 'lacks_hydrogen', 'shares_of_elements', 'contradicts',
+           'element_of_label', 'equivalent_displacements', 'plausible', 'sites', 'to_pymatgen', 'from_pymatgen',
+           'found_space_group', 'amcsd_file', 'decode_numbers', 'read_cell', 'amcsd_crystal', 'amcsd_displacements',
+           'Source', 'open_reader', 'evenly_spread', 'sort_out', 'file_provenance', 'AmcsdReader', 'cif_pieces',
+           'cif_text', 'parsed', 'cif_blocks', 'cif_columns', 'known_value', 'cif_numbers', 'cif_cell', 'check_volume',
+           'element_of_type', 'cif_atoms', 'cif_occupancies', 'cif_displacements', 'cif_tensors', 'groups_of_symbol',
+           'operators_of_symbol', 'choices_of_operators', 'cif_crystal', 'tried_crystal', 'named_blocks',
+           'read_cif_file', 'read_cif', 'stem_of', 'unpacked', 'is_passing', 'CifReader', 'FolderReader', 'FileReader',
+           'ArchiveReader', 'ZipReader', 'TarReader', 'TableReader', 'runs', 'table_rows', 'list_rows', 'table_crystal',
+           'with_progress', 'materials_project_answers', 'materials_project_client', 'materials_project_query',
            'MaterialsProjectReader', 'open_source', 'read_source', 'read_amcsd', 'read_cif_folder', 'read_parquet',
            'density', 'split', 'hash_fraction', 'is_translation', 'reduced_lengths', 'has_twin']
 
 # %% ../nbs/01_structures.ipynb #5efc83cc
 import base64
+import errno
 import gzip
 import hashlib
 import importlib.util
@@ -40,13 +44,13 @@ import threading
 import time
 import zipfile
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import gemmi
 import numba
@@ -81,8 +85,8 @@ REASONS = {
     "operators": "symmetry operators are missing, unreadable or no group",
     "cell and operators": "the cell does not have the symmetry of the operators",
     "no atoms": "no atom has coordinates",
-    "element": "an atom's label names no element from H to Cf",
-    "coordinates": "coordinates of an atom are missing or no numbers",
+    "element": "an atom's label names no element from H to Cf, or none of the formula",
+    "coordinates": "coordinates of an atom are missing, no numbers or far outside the cell",
     "occupancy": "an occupancy is below 0, above 1 or no number",
     "crowded": "whole atoms share a position or are closer than 0.5 Å",
 }
@@ -90,12 +94,13 @@ REASONS = {
 # %% ../nbs/01_structures.ipynb #c5f26371
 REMARKS = {
     "operators": "the operators were taken from the space group's symbol or number",
-    "symbol": "the space group's number does not belong to the operators, which count",
+    "symbol": "the space group's symbol or number does not belong to the operators, which count",
     "cell": "the cell was brought to the symmetry of the operators",
     "twice": "an atom that is listed twice was counted once",
     "full": "occupancies that add up to a little more than 1 were scaled to 1",
     "vacant": "sites without an atom were left out",
     "hydrogen": "the formula has more hydrogen than the sites",
+    "formula": "the sites, hydrogen apart, are not what the formula states",
 }
 
 # %% ../nbs/01_structures.ipynb #21cdf845
@@ -125,6 +130,7 @@ class Operators(NamedTuple):
     rotations: np.ndarray  # (G, 3, 3) float64
     translations: np.ndarray  # (G, 3)
     space_group: int  # number of the group, 1 to 230
+    triplets: frozenset[str]  # (G,) as gemmi writes them, to compare groups by
 
 # %% ../nbs/01_structures.ipynb #43e43b92
 @lru_cache(maxsize=4096)
@@ -136,13 +142,13 @@ def read_operators(
         operators = [gemmi.Op(triplet.strip("'\" ")).wrap() for triplet in triplets]
     except (RuntimeError, ValueError) as error:
         raise Unusable("operators", str(error)) from error
-    members = {operator.triplet() for operator in operators}
-    if len(members) == 0 or any((a * b).wrap().triplet() not in members for a in operators for b in operators):
+    members = frozenset(["x,y,z", *(operator.triplet() for operator in operators)])
+    if not operators or any((a * b).wrap().triplet() not in members for a in operators for b in operators):
         raise Unusable("operators", f"{len(members)} operators are no group")
     operators = [gemmi.Op(triplet) for triplet in sorted(members)]
     rotations = np.array([operator.rot for operator in operators]) / gemmi.Op.DEN
     translations = np.array([operator.tran for operator in operators]) / gemmi.Op.DEN
-    return Operators(rotations, translations, space_group_of(operators, rotations, translations))
+    return Operators(rotations, translations, space_group_of(operators, rotations, translations), members)
 
 # %% ../nbs/01_structures.ipynb #549e416d
 def space_group_of(
@@ -381,21 +387,37 @@ def make_crystal(
         remarks.append("cell")
     edges = orthogonalisation_matrix(symmetrised)
     positions, sites = fill_cell(atoms.positions, operators.rotations, operators.translations, edges)
+    columns, mended = filled_cell(atoms, positions, sites, edges, stated)
+    formula = reduced_formula(columns.numbers, columns.occupancies)
+    return Crystal(identifier, source, name, formula, operators.space_group, symmetrised, *columns, (*remarks, *mended))
+
+# %% ../nbs/01_structures.ipynb #c3cff62f
+def filled_cell(
+    atoms: Atoms,  # of the asymmetric unit
+    positions: np.ndarray,  # (N, 3) fractional, orbit after orbit
+    sites: np.ndarray,  # (N,) to which atom of the asymmetric unit each belongs
+    edges: np.ndarray,  # (3, 3) orthogonalisation matrix, Å
+    stated: dict[int, float] | None = None,  # the formula as stated, atomic number to amount
+) -> tuple[Atoms, list[str]]:  # of the whole cell; remarks
+    "The atoms of a whole cell, settled and held against the formula; Unusable where they cannot be."
     settled, mended = settle(atoms, positions, sites, edges)
     if "twice" in mended:
         kept = settled[sites] > 0
         positions, sites = positions[kept], sites[kept]
     numbers, occupancies = atoms.numbers[sites], settled[sites]
-    if stated and lacks_hydrogen(stated, numbers, occupancies):
-        mended.append("hydrogen")
-    return Crystal(identifier, source, name, reduced_formula(numbers, occupancies), operators.space_group, symmetrised,
-                   numbers, positions, occupancies, atoms.displacements[sites], (*remarks, *mended))
+    if stated:
+        doubts = {"hydrogen": lacks_hydrogen, "formula": contradicts}
+        mended += [remark for remark, holds in doubts.items() if holds(stated, numbers, occupancies)]
+    return Atoms(numbers, positions, occupancies, atoms.displacements[sites]), mended
+
+# %% ../nbs/01_structures.ipynb #a386535b
+FARTHEST = 100.0  # edges
 
 # %% ../nbs/01_structures.ipynb #8b55c732
 def check_atoms(
     atoms: Atoms,
 ) -> None:
-    "Unusable when there is no atom, an element unknown, a coordinate no number or an occupancy impossible."
+    "Unusable when there is no atom, an element unknown, a coordinate no number or senseless, or an occupancy impossible."
     fault, atom = first_fault(atoms.numbers, atoms.positions, atoms.occupancies)
     if fault == 1:
         raise Unusable("no atoms", "0 atoms")
@@ -419,8 +441,9 @@ def first_fault(
     for i in range(len(numbers)):
         if not 1 <= numbers[i] <= 98:
             return 2, i
-        if not np.isfinite(positions[i, 0] + positions[i, 1] + positions[i, 2]):
-            return 3, i
+        for axis in range(3):
+            if not abs(positions[i, axis]) <= FARTHEST:
+                return 3, i
         if not 0 < occupancies[i] <= 1 + OCCUPANCY_TOLERANCE:
             return 4, i
     return 0, 0
@@ -441,8 +464,11 @@ def close_pairs(
     for first in range(len(sites)):
         if first == 0 or sites[first] != sites[first - 1]:
             for other in range(len(sites)):
+                apart = abs(positions[first, 2] - positions[other, 2])
+                if edges[2, 2] * min(apart, 1.0 - apart) >= TOO_CLOSE or other == first:
+                    continue  # most pairs, told by their heights alone
                 squared = squared_distance(positions[first], positions[other], edges)
-                if squared < TOO_CLOSE**2 and other != first:
+                if squared < TOO_CLOSE**2:
                     pairs.append((sites[first], sites[other], math.sqrt(squared)))
     return pairs
 
@@ -485,6 +511,24 @@ def settle_occupancies(
             return settled, totals, i, both, distance
     return settled, totals, -1, 0.0, 0.0
 
+# %% ../nbs/01_structures.ipynb #ec1542dc
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
+def share_out(
+    settled: np.ndarray,  # (n,) of settle_occupancies
+    totals: np.ndarray,  # (n,) of settle_occupancies
+    occupancies: np.ndarray,  # (n,) as given
+    sites: np.ndarray,  # (N,) to which atom of the asymmetric unit each belongs
+) -> tuple[np.ndarray, float, bool, bool]:  # (n,); atoms in the cell; whether one was listed twice; whether a position was too full
+    "Scale the occupancies of positions that are a little too full."
+    shared, amount, twice, full = np.empty(len(settled)), 0.0, False, False
+    for i in range(len(settled)):
+        shared[i] = settled[i] / max(totals[i], 1.0)
+        twice |= settled[i] == 0.0
+        full |= max(totals[i], occupancies[i]) > 1.0005
+    for site in sites:
+        amount += settled[site]
+    return shared, amount, twice, full
+
 # %% ../nbs/01_structures.ipynb #3ef8e3c4
 LARGEST_VOLUME = 1000.0  # Å³ an atom; the emptiest frameworks have a tenth of it
 
@@ -500,11 +544,11 @@ def settle(
     if crowded >= 0:
         where = f"{distance:.2f} Å apart" if distance else f"at {format_cell(positions[sites == crowded][0].round(4))}"
         raise Unusable("crowded", f"{count:.2f} atoms {where}")
-    volume = edges[0, 0] * edges[1, 1] * edges[2, 2]
-    if volume > LARGEST_VOLUME * settled[sites].sum():
-        raise Unusable("cell", f"{volume:g} Å³ for {settled[sites].sum():g} atoms")
-    scaled = max(totals.max(), atoms.occupancies.max()) > 1.0005
-    return settled / np.maximum(totals, 1.0), ["twice"] * bool(settled.min() == 0) + ["full"] * bool(scaled)
+    shared, amount, twice, full = share_out(settled, totals, atoms.occupancies, sites)
+    volume = math.prod(edges.diagonal().tolist())
+    if volume > LARGEST_VOLUME * amount:
+        raise Unusable("cell", f"{volume:g} Å³ for {amount:g} atoms")
+    return shared, ["twice"] * twice + ["full"] * full
 
 # %% ../nbs/01_structures.ipynb #a583469f
 def lacks_hydrogen(
@@ -518,6 +562,32 @@ def lacks_hydrogen(
     hydrogen = occupancies[numbers == 1].sum()
     return hydrogen * (sum(stated.values()) - stated[1]) < 0.9 * stated[1] * (occupancies.sum() - hydrogen)
 
+# %% ../nbs/01_structures.ipynb #ac861bf4
+FORMULA_TOLERANCE = 0.05  # of the atoms other than hydrogen
+
+# %% ../nbs/01_structures.ipynb #87ebb58f
+@numba.njit(error_model="numpy", cache=keep_kernels(__name__))
+def shares_of_elements(
+    numbers: np.ndarray,  # (N,) atomic numbers
+    amounts: np.ndarray,  # (N,)
+) -> np.ndarray:  # (99,) by atomic number; all 0 where there is hydrogen alone
+    "The share of each element in the atoms other than hydrogen."
+    shares = np.zeros(99)
+    for i in range(len(numbers)):
+        if numbers[i] > 1:
+            shares[numbers[i]] += amounts[i]
+    return shares / max(shares.sum(), 1e-9)
+
+# %% ../nbs/01_structures.ipynb #93a575cb
+def contradicts(
+    stated: dict[int, float],  # the formula as stated, atomic number to amount
+    numbers: np.ndarray,  # (N,) atomic numbers of the sites
+    occupancies: np.ndarray,  # (N,)
+) -> bool:
+    "Whether more of the sites' atoms than FORMULA_TOLERANCE are others than the stated formula's, hydrogen left aside."
+    shares = shares_of_elements(numbers, occupancies) - shares_of_elements(np.array(list(stated)), np.array(list(stated.values())))
+    return np.abs(shares).sum() > 2 * FORMULA_TOLERANCE
+
 # %% ../nbs/01_structures.ipynb #426b3ed4
 @lru_cache(maxsize=1 << 16)
 def element_of_label(
@@ -528,13 +598,12 @@ def element_of_label(
     letters = re.match(r"[A-Za-z]*", label).group().capitalize()
     if letters == "Va" or letters.startswith("Vac"):
         return 0
-    if letters.startswith("Wat"):
-        return ELEMENTS["O"]
-    candidates = [name for name in (letters[:2], letters[:1]) if name in ELEMENTS]
-    present = [name for name in candidates if ELEMENTS[name] in stated_amounts(formula)]
-    if not candidates:
-        raise Unusable("element", f"label {label!r}")
-    return ELEMENTS[(present or candidates)[0]]
+    names = ["O"] if letters.startswith("Wat") else [name for name in (letters[:2], letters[:1]) if name in ELEMENTS]
+    stated = stated_amounts(formula)
+    found = next((ELEMENTS[name] for name in names if not stated or ELEMENTS[name] in stated), None)
+    if found is None:
+        raise Unusable("element", f"label {label!r}" + f" in {formula}" * bool(stated))
+    return found
 
 # %% ../nbs/01_structures.ipynb #9f8610af
 TENSOR = ("11", "22", "33", "12", "13", "23")
@@ -768,15 +837,34 @@ class AmcsdReader:
         return file_provenance(self.path)
 
 # %% ../nbs/01_structures.ipynb #ecce751f
-LARGEST_FILE = 64 * 2**20  # bytes of a CIF
+LARGEST_BLOCK = 64 * 2**20  # bytes of a data block of a CIF
+PIECE = 4 * 2**20  # bytes that are read at a time
+FIRST = 2**16  # bytes that are read first; most CIFs are smaller, and to make room for more takes longer than to read them
+HEADER = re.compile(rb"^(\xef\xbb\xbf)?data_", re.MULTILINE | re.IGNORECASE)
+
+# %% ../nbs/01_structures.ipynb #57d3527f
+def cif_pieces(
+    file: BinaryIO,
+) -> Iterator[bytes]:  # of whole data blocks
+    "The content of a CIF, a few megabytes at a time; Unusable when a data block is larger than LARGEST_BLOCK."
+    rest, searched, size = b"", 0, FIRST
+    while len(read := file.read(size)) == size:
+        rest, size = rest + read, PIECE
+        cut = 1 + max(rest.rfind(header, searched) for header in (b"\ndata_", b"\nDATA_"))
+        if cut and HEADER.search(rest, 0, cut):
+            yield rest[:cut]
+            rest, searched = rest[cut:], 0
+        elif len(rest) > LARGEST_BLOCK:
+            raise Unusable("file", f"a data block of more than {LARGEST_BLOCK >> 20} MiB")
+        else:
+            searched = len(rest) - len(b"data_")
+    yield rest + read
 
 # %% ../nbs/01_structures.ipynb #6e4c8851
 def cif_text(
     content: bytes,
 ) -> str:
     "The text of a CIF from its first data block on; Unusable when there is none."
-    if len(content) > LARGEST_FILE:
-        raise Unusable("file", f"more than {LARGEST_FILE >> 20} MiB")
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     try:
         text = content.decode(encoding)
@@ -789,19 +877,28 @@ def cif_text(
     return text[start.start() :].removeprefix("\ufeff")
 
 # %% ../nbs/01_structures.ipynb #3220122b
-def cif_blocks(
-    content: bytes,
-) -> list[gemmi.cif.Block]:  # the blocks that describe a crystal
-    "The blocks of a CIF that hold atoms; Unusable when the file is damaged or has none."
-    text = cif_text(content)
+def parsed(
+    text: str,
+) -> gemmi.cif.Document:
+    "A CIF read by gemmi; Unusable when it is damaged."
     try:
-        document = gemmi.cif.read_string(text, 0)
+        return gemmi.cif.read_string(text, 0)
     except (RuntimeError, ValueError) as error:
         raise Unusable("file", str(error).splitlines()[0].removeprefix("string:")) from error
-    blocks = [block for block in document if len(block.find_values("_atom_site_fract_x"))]
-    if not blocks:
-        raise Unusable("no atoms", f"{len(document)} data blocks, none with _atom_site_fract_x")
-    return blocks
+
+# %% ../nbs/01_structures.ipynb #7b80deff
+def cif_blocks(
+    text: str,  # of cif_text
+    stem: str,  # for identifiers
+) -> tuple[list[gemmi.cif.Block], list[Rejection]]:
+    "The data blocks of a CIF; where the whole is damaged, those that can be read alone."
+    try:
+        return list(parsed(text)), []
+    except Unusable:
+        parts = re.split(r"^(?=data_)", text, flags=re.MULTILINE | re.IGNORECASE)[1:]
+    names = [stem if len(parts) == 1 else f"{stem}/{part.split(maxsplit=1)[0][5:]}" for part in parts]
+    documents, damaged = sort_out(zip(names, parts), parsed)
+    return [block for document in documents for block in document], damaged
 
 # %% ../nbs/01_structures.ipynb #3a8eef75
 def cif_columns(
@@ -862,6 +959,16 @@ def check_volume(
     if stated > 0 and abs(volume / stated - 1) > VOLUME_TOLERANCE:
         raise Unusable("cell", f"{volume:g} Å³, stated {stated:g} Å³")
 
+# %% ../nbs/01_structures.ipynb #da89dbcc
+@lru_cache(maxsize=1 << 16)
+def element_of_type(
+    kind: str,  # value of _atom_site_type_symbol
+    formula: str,  # as the file states it
+) -> int:  # atomic number, 0 for a vacant site
+    "The element of an atom's type; Unusable when there is none."
+    written = re.fullmatch(r"([A-Z][a-z]?)(\d*\.?\d*[+-]\d*)?", kind)
+    return ELEMENT_NAMES.index(written[1]) if written and written[1] in ELEMENT_NAMES[1:] else element_of_label(kind, formula)
+
 # %% ../nbs/01_structures.ipynb #82816377
 def cif_atoms(
     block: gemmi.cif.Block,
@@ -872,9 +979,10 @@ def cif_atoms(
     columns = cif_columns(block, "_atom_site_fract_x")
     count = len(columns["_atom_site_fract_x"])
     labels = columns.get("_atom_site_label") or [""] * count
-    names = [label if kind in "?." else kind for label, kind in zip(labels, columns.get("_atom_site_type_symbol") or labels)]
+    kinds = columns.get("_atom_site_type_symbol") or ["?"] * count
     dummies = [flag == "dum" for flag in columns.get("_atom_site_calc_flag", [])] or [False] * count
-    numbers = np.array([0 if dummy else element_of_label(name, formula) for name, dummy in zip(names, dummies)])
+    numbers = np.array([0 if dummy else element_of_label(label, formula) if kind in "?." else element_of_type(kind, formula)
+                        for label, kind, dummy in zip(labels, kinds, dummies)])
     positions = np.stack([cif_numbers(columns, f"_atom_site_fract_{axis}", count) for axis in "xyz"], axis=1)
     unplaced = (numbers == 1) & np.isnan(positions).all(axis=1) | dummies
     atoms = Atoms(numbers, positions, cif_occupancies(columns, count), cif_displacements(block, columns, labels, cell))
@@ -943,28 +1051,48 @@ def groups_of_symbol(
     return (group,) if group else ()
 
 # %% ../nbs/01_structures.ipynb #b9f0a41c
-def possible_operators(
-    block: gemmi.cif.Block,
-    cell: Sequence[float],  # a, b, c in Å, α, β, γ in degrees
-) -> list[Operators]:  # two where the origin is not said
-    "The operators that the space group's symbol or number can mean; Unusable when it says nothing."
-    hall = known_value(block, "_space_group_name_hall", "_symmetry_space_group_name_hall")
-    symbol = known_value(block, "_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full")
-    number = known_value(block, "_space_group_it_number", "_symmetry_int_tables_number")
+@lru_cache(maxsize=4096)
+def operators_of_symbol(
+    hall: str,  # Hall symbol, "" where not known
+    symbol: str,  # Hermann-Mauguin
+    number: str,  # of International Tables
+    alpha: float,  # degrees, tells the rhombohedral setting
+    gamma: float,
+) -> tuple[Operators, ...]:  # two where the origin is not said; none where nothing is known
+    "The operators that the space group's symbols or number can mean."
     try:
         found = [gemmi.symops_from_hall(hall)] if hall else []
     except RuntimeError:
         found = []
-    found = found or [group.operations() for group in groups_of_symbol(symbol, cell[3], cell[5])]
+    found = found or [group.operations() for group in groups_of_symbol(symbol, alpha, gamma)]
     if not found and number.isdecimal() and 1 <= int(number) <= 230:
         standard = gemmi.get_spacegroup_reference_setting(int(number))
-        found = [group.operations() for group in groups_of_symbol(standard.hm, cell[3], cell[5])]
-    if not found:
-        raise Unusable("operators", f"none listed, space group {hall or symbol or number or '?'}")
-    return [read_operators(tuple(operator.triplet() for operator in operators)) for operators in found]
+        found = [group.operations() for group in groups_of_symbol(standard.hm, alpha, gamma)]
+    return tuple(read_operators(tuple(operator.triplet() for operator in operators)) for operators in found)
 
 # %% ../nbs/01_structures.ipynb #2e23cb40
 OPERATOR_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
+HALL_TAGS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
+SYMBOL_TAGS = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_full")
+NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number")
+
+# %% ../nbs/01_structures.ipynb #32d74768
+def choices_of_operators(
+    block: gemmi.cif.Block,
+    cell: Sequence[float],  # a, b, c in Å, α, β, γ in degrees
+) -> list[tuple[Operators, list[str]]]:  # each with its remarks
+    "The operators that a block can mean: those listed, those of its symbol; Unusable when it says nothing."
+    hall, symbol, number = (known_value(block, *tags) for tags in (HALL_TAGS, SYMBOL_TAGS, NUMBER_TAGS))
+    named = operators_of_symbol(hall, symbol, number, cell[3], cell[5])
+    triplets = next((values for tag in OPERATOR_TAGS if (values := list(block.find_values(tag)))), ["?"])
+    if triplets[0] in "?." and not named:
+        raise Unusable("operators", f"none listed, space group {hall or symbol or number or '?'}")
+    if triplets[0] in "?.":
+        return [(operators, ["operators"]) for operators in named]
+    listed = read_operators(tuple(triplets))
+    said = {operators.space_group for operators in named} | ({int(number)} if number.isdecimal() else set())
+    return [(listed, ["symbol"] if said - {listed.space_group} else []),
+            *((operators, ["operators"]) for operators in named if listed.triplets < operators.triplets)]
 
 # %% ../nbs/01_structures.ipynb #671407ca
 def cif_crystal(
@@ -977,48 +1105,62 @@ def cif_crystal(
     formula = known_value(block, "_chemical_formula_sum")
     atoms, stated = cif_atoms(block, cell, formula), stated_amounts(formula)
     name = known_value(block, "_chemical_name_mineral", "_chemical_name_common")
-    listed = next((values for tag in OPERATOR_TAGS if (values := list(block.find_values(tag)))), ["?"])
-    if listed[0] not in "?.":
-        operators = read_operators(tuple(listed))
-        number = known_value(block, "_space_group_it_number", "_symmetry_int_tables_number")
-        remarks = ["symbol"] if number.isdecimal() and int(number) != operators.space_group else []
-        return make_crystal(identifier, source, name, cell, operators, atoms, stated, remarks)
-    tried = [(identifier, source, name, cell, operators, atoms, stated, ["operators"]) for operators in possible_operators(block, cell)]
+    tried = [(identifier, source, name, cell, operators, atoms, stated, remarks) for operators, remarks in choices_of_operators(block, cell)]
     formula_units = gemmi.cif.as_number(known_value(block, "_cell_formula_units_z") or "?")
     return tried_crystal(tried, formula_units * sum(amount for number, amount in stated.items() if number > 1) or math.nan)
 
 # %% ../nbs/01_structures.ipynb #cc6afd82
 def tried_crystal(
-    tried: list[tuple],  # arguments of make_crystal, for each choice of the origin
+    tried: list[tuple],  # arguments of make_crystal, for each choice of operators
     expected: float,  # atoms in the cell other than hydrogen, NaN where not stated
 ) -> Crystal:
-    "The one crystal that holds as many atoms as stated; Unusable when the origin stays open."
+    "The one crystal that holds as many atoms as stated; Unusable when the operators stay open."
     if len(tried) == 1:
         return make_crystal(*tried[0])
     made, failed = sort_out((("", arguments) for arguments in tried), lambda arguments: make_crystal(*arguments))
-    fitting = [crystal for crystal in made if not abs(crystal.occupancies[crystal.numbers > 1].sum() / expected - 1) > 0.1]
-    if len(fitting) == 1:
-        return fitting[0]
     if not made:
         raise Unusable(*failed[0][1:])
-    raise Unusable("operators", f"none listed, and the sites do not tell which origin of space group {made[0].space_group}")
+    fitting = [crystal for crystal in made if not abs(crystal.occupancies[crystal.numbers > 1].sum() / expected - 1) > 0.1]
+    named = [crystal for crystal in fitting if "operators" in crystal.remarks] or fitting
+    if len(named) == 1 and len({len(crystal.numbers) for crystal in fitting}) == 1:
+        return named[0]
+    choices = " or ".join(f"{len(operators.rotations)} of space group {operators.space_group}" for operators in (arguments[4] for arguments in tried))
+    raise Unusable("operators", f"the sites do not tell which operators count, {choices}")
 
-
+# %% ../nbs/01_structures.ipynb #9245d5a6
+def named_blocks(
+    blocks: list[gemmi.cif.Block],
+    stem: str,  # the path without its suffix
+    names: Counter,  # how often each identifier was given before; counted on
+) -> Iterator[tuple[str, tuple[gemmi.cif.Block, str]]]:  # identifier, and block with identifier
+    "The blocks that hold atoms, each with an identifier of its own."
+    for block in blocks:
+        if len(block.find_values("_atom_site_fract_x")):
+            name = f"{stem}/{block.name}"
+            names[name] += 1
+            name += f"#{names[name]}" * (names[name] > 1)
+            yield name, (block, name)
 
 # %% ../nbs/01_structures.ipynb #436ef424
-def read_cif_bytes(
-    content: bytes,
+def read_cif_file(
+    file: BinaryIO,
     stem: str,  # the path without its suffix, for identifiers
     source: str,
 ) -> tuple[list[Crystal], list[Rejection]]:
     "Read all crystals of a CIF; what cannot be used is set aside with its reason."
+    crystals, rejected, names, count = [], [], Counter(), 0
     try:
-        blocks = cif_blocks(content)
+        for piece in cif_pieces(file):
+            blocks, damaged = cif_blocks(cif_text(piece), stem)
+            good, bad = sort_out(named_blocks(blocks, stem, names), lambda record: cif_crystal(*record, source))
+            crystals += good
+            rejected += damaged + bad
+            count += len(blocks)
     except Unusable as unusable:
-        return [], [Rejection(stem, unusable.reason, unusable.detail)]
-    names = [f"{stem}/{block.name}" for block in blocks]
-    names = [name + (f"#{1 + names[:i].count(name)}" if name in names[:i] else "") for i, name in enumerate(names)]
-    return sort_out(zip(names, zip(blocks, names)), lambda record: cif_crystal(*record, source))
+        rejected.append(Rejection(stem, unusable.reason, unusable.detail))
+    if not crystals and not rejected:
+        rejected.append(Rejection(stem, "no atoms", f"{count} data blocks, none with _atom_site_fract_x"))
+    return crystals, rejected
 
 # %% ../nbs/01_structures.ipynb #73deb3d3
 def read_cif(
@@ -1028,7 +1170,7 @@ def read_cif(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    crystals, rejected = read_cif_bytes(file_content(path), stem_of(path.name), path.name)
+    crystals, rejected = FileReader(Source("cif", path.name, str(path), None, 0)).read([0])
     if rejected:
         raise InputError(f"{path}: {REASONS[rejected[0].reason]} ({rejected[0].detail}); mend the file or leave it out")
     return crystals
@@ -1046,25 +1188,25 @@ def stem_of(
 
 # %% ../nbs/01_structures.ipynb #2c9c1131
 def unpacked(
-    content: bytes,
+    file: BinaryIO,
     name: str,
-) -> bytes:  # cut a byte after LARGEST_FILE
-    "The content of a file, unpacked when its name ends in .gz."
-    if not name.lower().endswith(".gz"):
-        return content
-    return gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_FILE + 1)
+) -> BinaryIO:
+    "A file, unpacked when its name ends in .gz."
+    return gzip.GzipFile(fileobj=file) if name.lower().endswith(".gz") else file
 
-# %% ../nbs/01_structures.ipynb #8a657e11
-def file_content(
-    path: Path,
-) -> bytes:  # cut a byte after LARGEST_FILE
-    "The content of a CIF, compressed or not."
-    with open(path, "rb") as file:
-        return unpacked(file.read(LARGEST_FILE + 1), path.name)
+# %% ../nbs/01_structures.ipynb #6d26a5fe
+LASTING_ERRORS = {None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EINVAL}  # None: of an unpacker; EINVAL: a place outside the file
+
+# %% ../nbs/01_structures.ipynb #9ca15f84
+def is_passing(
+    error: Exception,
+) -> bool:
+    "Whether an error comes from the machine, not from the file."
+    return isinstance(error, OSError) and error.errno not in LASTING_ERRORS
 
 # %% ../nbs/01_structures.ipynb #6a81b102
 class CifReader:
-    "Reads CIFs by number; how their bytes are found is left to its kinds."
+    "Reads CIFs by number; how they are opened is left to its kinds."
 
     source: str  # the name that crystals carry
     names: list[str]  # of the files
@@ -1072,19 +1214,25 @@ class CifReader:
     def __len__(self) -> int:
         return len(self.names)
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a file, cut a byte after LARGEST_FILE."
+    def open(self, number: int) -> BinaryIO:
+        "A file, perhaps compressed."
         raise NotImplementedError
+
+    def read_one(self, number: int) -> tuple[list[Crystal], list[Rejection]]:
+        "Read a file; InputError when the machine fails."
+        name = self.names[number]
+        try:
+            with self.open(number) as file:
+                return read_cif_file(unpacked(file, name), stem_of(name), self.source)
+        except ARCHIVE_ERRORS as error:
+            if is_passing(error):
+                raise InputError(f"{self.source}: {name} cannot be read now ({error.strerror}); put that right and run again") from error
+            return [], [Rejection(stem_of(name), "file", str(error))]
 
     def read(self, numbers: Sequence[int]) -> tuple[list[Crystal], list[Rejection]]:
         "Read files by number."
         crystals, rejected = [], []
-        for number in numbers:
-            stem = stem_of(self.names[number])
-            try:
-                good, bad = read_cif_bytes(unpacked(self.content(number), self.names[number]), stem, self.source)
-            except ARCHIVE_ERRORS as error:
-                good, bad = [], [Rejection(stem, "file", str(error))]
+        for good, bad in map(self.read_one, numbers):
             crystals += good
             rejected += bad
         return crystals, rejected
@@ -1100,10 +1248,9 @@ class FolderReader(CifReader):
         if not self.names:
             raise InputError(f"{self.folder}: no .cif file in this folder or below; give the folder that holds the CIFs")
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a file."
-        with open(self.folder / self.names[number], "rb") as file:
-            return file.read(LARGEST_FILE + 1)
+    def open(self, number: int) -> BinaryIO:
+        "A file of the folder."
+        return open(self.folder / self.names[number], "rb")
 
     def provenance(self) -> dict:
         "A digest of names, sizes and times of change."
@@ -1118,10 +1265,9 @@ class FileReader(CifReader):
     def __init__(self, source: Source):
         self.path, self.source, self.names = Path(source.location), source.name, [source.name]
 
-    def content(self, number: int) -> bytes:
-        "The bytes of the file."
-        with open(self.path, "rb") as file:
-            return file.read(LARGEST_FILE + 1)
+    def open(self, number: int) -> BinaryIO:
+        "The file."
+        return open(self.path, "rb")
 
     def provenance(self) -> dict:
         "Size and digest of the file."
@@ -1159,10 +1305,9 @@ class ZipReader(ArchiveReader):
         self.archive = zipfile.ZipFile(self.path)
         return [(member.filename, member) for member in self.archive.infolist()]
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a member."
-        with self.archive.open(self.places[number][0]) as file:
-            return file.read(LARGEST_FILE + 1)
+    def open(self, number: int) -> BinaryIO:
+        "A member."
+        return self.archive.open(self.places[number][0])
 
 # %% ../nbs/01_structures.ipynb #6f77c895
 class TarReader(ArchiveReader):
@@ -1186,11 +1331,11 @@ class TarReader(ArchiveReader):
             self.archive.members = []
         return found
 
-    def content(self, number: int) -> bytes:
-        "The bytes of a member."
-        start, size = self.places[number]
-        self.archive.fileobj.seek(start)
-        return self.archive.fileobj.read(min(size, LARGEST_FILE + 1))
+    def open(self, number: int) -> BinaryIO:
+        "A member."
+        member = tarfile.TarInfo(self.names[number])
+        member.offset_data, member.size = self.places[number]
+        return self.archive.extractfile(member)
 
 # %% ../nbs/01_structures.ipynb #3128edc2
 TABLE_COLUMNS = ("id", "formula", "spacegroup_number", "lattice", "coords", "numbers", "occupancy")
@@ -1285,11 +1430,12 @@ def table_crystal(
     if occupancies is not None and len(occupancies) != len(numbers):
         raise Unusable("occupancy", f"{len(occupancies)} for {len(numbers)} atoms")
     occupancies = np.ones(len(numbers)) if occupancies is None else np.where(np.isnan(occupancies), 1.0, occupancies)
-    atoms = Atoms(numbers.astype(np.int64), positions.reshape(-1, 3) % 1.0, occupancies, np.full(len(numbers), np.nan))
+    atoms = Atoms(numbers.astype(np.int64), positions.reshape(-1, 3), occupancies, np.full(len(numbers), np.nan))
     check_atoms(atoms)
     cell = tuple(cell.tolist())
-    orthogonalisation_matrix(cell)
-    return Crystal(str(identifier), source, name or "", reduced_formula(atoms.numbers, occupancies), space_group, cell, *atoms)
+    columns, remarks = filled_cell(atoms, atoms.positions % 1.0, np.arange(len(numbers)), orthogonalisation_matrix(cell))
+    formula = reduced_formula(columns.numbers, columns.occupancies)
+    return Crystal(str(identifier), source, name or "", formula, space_group, cell, *columns, tuple(remarks))
 
 # %% ../nbs/01_structures.ipynb #f7904069
 def with_progress(
@@ -1318,11 +1464,23 @@ def with_progress(
 MATERIALS_PROJECT = "materials_project:"
 
 # %% ../nbs/01_structures.ipynb #7ba335a4
+@contextmanager
+def materials_project_answers() -> Iterator[None]:
+    "Whatever goes wrong inside is said in one line: InputError."
+    try:
+        yield
+    except Exception as error:  # of the client, its network library or the server: no common kind
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the Materials Project does not answer ({reason}); see to network and key (MP_API_KEY) and run again") from error
+
+# %% ../nbs/01_structures.ipynb #83a340ac
 def materials_project_client():  # an MPRester
     "The client of the Materials Project; InputError when it or the key is missing."
     if not os.environ.get("MP_API_KEY"):
         raise InputError("the Materials Project wants a key: get yours at https://materialsproject.org/api and set MP_API_KEY to it")
-    return from_extra("mp_api.client", "crystals").MPRester(os.environ["MP_API_KEY"])
+    client = from_extra("mp_api.client", "crystals")
+    with materials_project_answers():
+        return client.MPRester(os.environ["MP_API_KEY"])
 
 # %% ../nbs/01_structures.ipynb #88d82d39
 def materials_project_query(
@@ -1344,19 +1502,31 @@ class MaterialsProjectReader:
         client=None,  # with the interface of MPRester; None: the real one
     ):
         query = materials_project_query(source.location)
-        self.source, self.search = source.name, (client or materials_project_client()).materials.summary.search
-        self.identifiers = sorted(str(found.material_id) for found in self.search(**query, fields=["material_id"]))
+        self.source, self.client = source.name, client or materials_project_client()
+        self.identifiers = sorted(str(found.material_id) for found in self.ask(**query, fields=["material_id"]))
+        if not self.identifiers:
+            raise InputError(f"{self.source}: the Materials Project has no such crystal")
 
     def __len__(self) -> int:
         return len(self.identifiers)
 
+    def ask(self, **query) -> list:
+        "The answer to a query; InputError when there is none."
+        with materials_project_answers():
+            return self.client.materials.summary.search(**query)
+
     def read(self, numbers: Sequence[int]) -> tuple[list[Crystal], list[Rejection]]:
-        "Fetch structures by number; the label is the space group that the Materials Project states."
+        "Fetch structures by number."
         wanted = [self.identifiers[i] for i in numbers]
-        answer = self.search(material_ids=wanted, fields=["material_id", "structure", "symmetry"])
+        answer = self.ask(material_ids=wanted, fields=["material_id", "structure", "symmetry"])
         found = {str(entry.material_id): entry for entry in answer}
-        return sort_out(((identifier, found[identifier]) for identifier in wanted), lambda entry: from_pymatgen(
-            entry.structure, str(entry.material_id), self.source, space_group=entry.symmetry.number))
+        return sort_out(((identifier, found.get(identifier)) for identifier in wanted), self.crystal)
+
+    def crystal(self, entry) -> Crystal:
+        "The crystal of an entry, labelled with the space group that the Materials Project states; Unusable when there is no structure."
+        if entry is None or entry.structure is None:
+            raise Unusable("no atoms", "the answer of the Materials Project lacks the structure")
+        return from_pymatgen(entry.structure, str(entry.material_id), self.source, getattr(entry.symmetry, "number", None))
 
     def provenance(self) -> dict:
         "A digest of the identifiers."
@@ -1382,7 +1552,9 @@ def open_source(
     path = Path(source) if Path(source).exists() else data_file(text)
     kind = next((kind for suffix, kind in KINDS_OF_SUFFIX.items() if path.name.lower().endswith(suffix)), None)
     kind = "folder" if path.is_dir() else kind
-    if kind is None or not path.exists():
+    if not path.exists() and re.search(r"[./\\]", text):
+        raise InputError(f"{source}: no such file or folder" + f", and no {path}" * (str(path) != text))
+    if kind is None or not path.exists() or not text.strip():
         raise InputError(f"{source}: no source of crystals; give amcsd, a CIF, a folder or archive (.zip, .tar, .tar.gz, .tar.xz) of CIFs, "
                          f"a .parquet table or {MATERIALS_PROJECT}Fe-O")
     return Source(kind, path.name, str(path.resolve()), limit, opened_at)

@@ -5,12 +5,15 @@ from dataclasses import replace
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.structures import Atoms, CELL_TAGS, Crystal, LARGEST_FILE, MaterialsProjectReader, REASONS, REMARKS, Rejection, TENSOR, Unusable, amcsd_file, cif_columns, cif_numbers, cif_text, decode_numbers, density, element_of_label, equivalent_displacements, found_space_group, from_pymatgen, groups_of_symbol, has_twin, known_value, make_crystal, materials_project_query, open_source, orbit, orthogonalisation_matrix, plausible, read_amcsd, read_cell, read_cif, read_cif_bytes, read_cif_folder, read_operators, read_parquet, read_source, reduced_formula, reduced_lengths, sort_out, split, stated_amounts, symmetrised_cell, to_pymatgen
+from difcon.structures import Atoms, CELL_TAGS, CifReader, Crystal, HEADER, LARGEST_BLOCK, MaterialsProjectReader, PIECE, REASONS, REMARKS, Rejection, TENSOR, Unusable, amcsd_file, cif_columns, cif_numbers, cif_pieces, cif_text, contradicts, decode_numbers, density, element_of_label, element_of_type, equivalent_displacements, found_space_group, from_pymatgen, groups_of_symbol, has_twin, known_value, make_crystal, materials_project_query, open_source, orbit, orthogonalisation_matrix, plausible, read_amcsd, read_cell, read_cif, read_cif_file, read_cif_folder, read_operators, read_parquet, read_source, reduced_formula, reduced_lengths, sort_out, split, stated_amounts, symmetrised_cell, to_pymatgen
 from pathlib import Path
 from types import SimpleNamespace
+from typing import BinaryIO
 import base64
+import errno
 import gemmi
 import gzip
+import io
 import math
 import numpy as np
 import os
@@ -29,6 +32,7 @@ def test_operators_in_any_setting():
     assert read_operators(("x,y,z", "-X,Y+0.5,-Z")).space_group == 4
     shifted = read_operators(("x,y,z", "1/4-x,1/2+y,-z"))
     assert shifted.space_group == 4 and shifted.rotations.shape == (2, 3, 3)
+    assert read_operators(("-x,-y,-z",)).triplets == {"x,y,z", "-x,-y,-z"} and read_operators(("-x,-y,-z",)).space_group == 2
     for triplets in [("x,y,z", "-y,x,z"), (), ("x,y",)]:
         with pytest.raises(Unusable, match="operators"):
             read_operators(triplets)
@@ -102,7 +106,10 @@ def test_records():
     split_atom = salt((11, 17), ((0.03, 0, 0), (0.5, 0.5, 0.5)), (1 / 6, 1.0))
     assert len(split_atom.numbers) == 28 and np.isclose(split_atom.occupancies.sum(), 8)
     assert salt((11, 17, 9), ((0, 0, 0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)), (1.0, 1.0, 0.0)).remarks == ("vacant",)
-    assert salt(stated={11: 1, 17: 1, 1: 4, 8: 2}).remarks == ("hydrogen",) and salt(stated={11: 1, 17: 1}).remarks == ()
+    assert salt(stated={11: 1, 17: 1, 1: 4}).remarks == ("hydrogen",) and salt(stated={11: 1, 17: 1}).remarks == ()
+    assert salt(stated={11: 1, 17: 1, 1: 4, 8: 2}).remarks == ("hydrogen", "formula") and salt(stated={19: 1, 17: 1}).remarks == ("formula",)
+    assert salt(stated={11: 0.95, 19: 0.05, 17: 1}).remarks == () and salt(stated={11: 0.85, 19: 0.15, 17: 1}).remarks == ("formula",)
+    assert not contradicts({1: 2.0}, np.array([1, 1]), np.ones(2)) and contradicts({1: 2.0}, np.array([8]), np.ones(1))
     assert salt(cell=(5.64, 5.641, 5.642, 90, 90, 90)).remarks == ("cell",)
     for reason, changes in {
         "crowded": dict(positions=((0, 0, 0), (0, 0.5, 0.5))),
@@ -110,6 +117,7 @@ def test_records():
         "crowded  ": dict(cell=(0.564, 0.564, 0.564, 90, 90, 90)),
         "element": dict(numbers=(11, 99)),
         "coordinates": dict(positions=((0, 0, 0), (math.nan, 0, 0))),
+        "coordinates ": dict(positions=((0, 0, 0), (0.5, 0.5, -1e4))),
         "occupancy": dict(occupancies=(-0.1, 1.0)),
         "no atoms": dict(numbers=(), positions=np.zeros((0, 3)), occupancies=()),
         "cell": dict(cell=(564, 564, 564, 90, 90, 90)),
@@ -123,11 +131,12 @@ def test_records():
 def test_labels():
     assert element_of_label("CO1", "Ca (C O3)") == 6 and element_of_label("Co1", "Co O") == 27
     assert element_of_label("Ow2", "H2 O") == 8 and element_of_label("Wat", "H2 O") == 8
-    assert element_of_label("FeMe", "Fe S") == 26 and element_of_label("D1", "Fe") == element_of_label("T2", "Fe") == 1
+    assert element_of_label("FeMe", "Fe S") == 26 and element_of_label("D1", "Fe H") == element_of_label("T2", "Fe D") == element_of_label("D1") == 1
     assert element_of_label("Fe3+") == 26 and element_of_label("O2-") == 8 and element_of_label("CL1-") == 17
     assert element_of_label("Vac1", "V O2") == 0 and element_of_label("V1", "V O2") == 23
-    with pytest.raises(Unusable, match="names no element"):
-        element_of_label("M1", "Fe S")
+    for label, formula in [("M1", "Fe S"), ("T1", "Na Al Si3 O8"), ("B1", "Ca Ti O3"), ("D1", "Fe"), ("Wat", "Na Cl"), ("M1", "")]:
+        with pytest.raises(Unusable, match="no element"):
+            element_of_label(label, formula)
 
 
 def test_displacements():
@@ -164,10 +173,21 @@ def test_cells_as_text():
         read_cell(["?"] * 6)
 
 
+def test_pieces_of_a_cif():
+    block = b"data_x\n_text '" + b"data_" * (PIECE // 20) + b"'\n"
+    late = b"(c)" + b" " * PIECE + b"\n" + 9 * block.replace(b"data_x", b"DATA_x")
+    for content in (b"", b"data_short\n", b"(c)\n" + 9 * block, late, b"\xef\xbb\xbf" + 30 * block, block + b" " * PIECE + b"\n" + 9 * block):
+        pieces = list(cif_pieces(io.BytesIO(content)))
+        assert b"".join(pieces) == content and (len(pieces) > 1) == (len(content) > PIECE)
+        assert all(map(HEADER.match, pieces[1:])) and (HEADER.search(pieces[0]) or not content)
+    with pytest.raises(Unusable, match="a data block of more than 64 MiB"):
+        list(cif_pieces(io.BytesIO(b"data_a\n" + bytes(LARGEST_BLOCK + PIECE))))
+
+
 def test_texts_of_all_kinds():
     for content in (b"(c) somebody\ndata_a\n_x 'Sch\xf6n'\n", "data_a\n_x 'Schön'\n".encode("utf-8-sig"), "\ufeffDATA_a\r_x 'Schön'\r".encode("utf-16-le")):
         assert gemmi.cif.read_string(cif_text(content)).sole_block().find_value("_x") == "'Schön'"
-    for content in (b"", b"<html>no data_here</html>", b"data_a\n" + bytes(LARGEST_FILE)):
+    for content in (b"", b"<html>no data_here</html>"):
         with pytest.raises(Unusable, match="damaged, too large or no CIF"):
             cif_text(content)
 
@@ -180,6 +200,13 @@ def test_values_of_a_cif():
     assert known_value(block, "_x", "_cell_length_a") == "5.6(1)" and known_value(block, "_y") == ""
     block = gemmi.cif.read_string("data_a\n_atom_site_label Po\n_atom_site_fract_x 0\n").sole_block()
     assert cif_columns(block, "_atom_site_fract_x") == {"_atom_site_label": ["Po"], "_atom_site_fract_x": ["0"]}
+
+
+def test_types():
+    assert [element_of_type(kind, "K Cl") for kind in ("Na", "Na+", "Cl1-", "Cl-1", "Fe2.5+", "CL", "Va")] == [11, 11, 17, 17, 26, 17, 0]
+    for kind in ("T", "NA", "M", "X1+"):
+        with pytest.raises(Unusable, match="no element"):
+            element_of_type(kind, "K Cl")
 
 
 def test_symbols_of_space_groups():
@@ -247,9 +274,14 @@ def rutile(*changes: tuple[str, str]) -> str:
     return text
 
 
+def read_text(text: str | bytes, stem: str = "file") -> tuple[list[Crystal], list[Rejection]]:
+    "What a file of this content gives."
+    return read_cif_file(io.BytesIO(text if isinstance(text, bytes) else text.encode()), stem, "test")
+
+
 def only(text: str | bytes) -> Crystal:
     "The one crystal of a file."
-    (crystal,), rejected = read_cif_bytes(text if isinstance(text, bytes) else text.encode(), "file", "test")
+    (crystal,), rejected = read_text(text)
     assert not rejected
     return crystal
 
@@ -289,6 +321,8 @@ BROKEN = {
         "an unreadable operator": rutile(("'-x,-y,z'", "'-x,-y,u'")),
         "an operator missing": rutile(("'-x,-y,z'\n", "")),
         "a misprinted operator": rutile(("'-x,-y,z'", "'-x,-x,z'")),
+        "a list cut short, Z unknown": rutile((RUTILE_OPERATORS, "'x,y,z'"), ("_cell_formula_units_Z 2\n", "")),
+        "a list cut short, Z of neither": rutile((RUTILE_OPERATORS, "'x,y,z'"), ("_cell_formula_units_Z 2", "_cell_formula_units_Z 7")),
         "an origin left open": rutile((LISTED, ""), *SYMBOLS[::2], ("P 42/m n m", "P 4/n n c"), ("_cell_formula_units_Z 2\n", "")),
     },
     "cell and operators": {
@@ -306,10 +340,13 @@ BROKEN = {
         "an unknown element": rutile(("Ti1 Ti", "Q1 Q")),
         "an element beyond Cf": rutile(("Ti1 Ti", "Es1 Es")),
         "no label": rutile(("Ti1 Ti", "? ?")),
+        "a site's name": rutile(("_atom_site_type_symbol\n", ""), ("Ti1 Ti", "T1"), ("O1 O", "O1")),
     },
     "coordinates": {
         "a coordinate unknown": rutile(("0.3053(2) 0 1", "? 0 1")),
         "a coordinate that is no number": rutile(("0.3053(2) 0 1", "0.3O53 0 1")),
+        "a coordinate of 1e300": rutile(("0.3053(2) 0 1", "1e300 0 1")),
+        "coordinates without a point": rutile(("0.3053(2) 0.3053(2)", "3053(2) 3053(2)")),
         "a decimal comma": rutile(("0.3053(2) 0 1", "0,3053 0 1")),
         "a column missing": rutile(("_atom_site_fract_z", "_atom_site_fract_w")),
     },
@@ -327,7 +364,7 @@ BROKEN = {
 
 
 def test_broken_files_are_set_aside_with_a_reason():
-    assert sum(map(len, BROKEN.values())) >= 45
+    assert sum(map(len, BROKEN.values())) >= 50
     with tempfile.TemporaryDirectory() as folder:
         for reason, kinds in BROKEN.items():
             for kind, text in kinds.items():
@@ -365,7 +402,12 @@ DIRTY = {
     "Hall symbol alone": (("operators",), rutile((LISTED, ""), *SYMBOLS[1:])),
     "number alone": (("operators",), rutile((LISTED, ""), *SYMBOLS[:2])),
     "? for the operators": (("operators",), rutile((LISTED, "_symmetry_equiv_pos_as_xyz ?\n"))),
+    "x,y,z alone": (("operators",), rutile((RUTILE_OPERATORS, "'x,y,z'"))),
+    "inversion alone": (("operators",), rutile((RUTILE_OPERATORS, "'-x,-y,-z'"))),
+    "x,y,z and all atoms": (("operators", "twice"), rutile((RUTILE_OPERATORS, "'x,y,z'"), (TITANIUM + OXYGEN, EXPANDED))),
+    "no identity": ((), rutile(("'x,y,z'\n", ""))),
     "another number": (("symbol",), rutile(("number 136", "number 138"))),
+    "another symbol": (("symbol",), rutile(("-P 4n 2n", "-P 4ac 2ac"), ("P 42/m n m", "P 42/n c m"))),
     "a cell nearly tetragonal": (("cell",), rutile(("_cell_length_b 4.594(1)", "_cell_length_b 4.597"))),
     "an atom twice": (("twice",), rutile((OXYGEN, OXYGEN + OXYGEN.replace("O1 O", "O2 O")))),
     "all atoms of the cell": (("twice",), rutile((TITANIUM + OXYGEN, EXPANDED))),
@@ -374,6 +416,7 @@ DIRTY = {
     "a vacant site": (("vacant",), rutile((OXYGEN, OXYGEN + "Va1 Va .5 0 .25 1 .\n"))),
     "an empty site": (("vacant",), rutile((OXYGEN, OXYGEN + "Li1 Li .5 0 .25 0 .\n"))),
     "hydrogen missing": (("hydrogen",), rutile(("'O2 Ti'", "'H4 O2 Ti'"))),
+    "another formula": (("formula",), rutile(("'O2 Ti'", "'O2 Zr'"))),
     "hydrogen without coordinates": (("hydrogen",), rutile(("'O2 Ti'", "'H4 O2 Ti'"), (OXYGEN, OXYGEN + "H1 H ? ? ? 1 .\n"))),
 }
 
@@ -418,6 +461,30 @@ def test_settings_and_origins():
     assert ice.formula == "H2O" and ice.numbers.tolist() == [1, 1, 8]
 
 
+def test_lists_and_symbols():
+    def listed(symbol, kept, more="", atoms="Na 0 0 0\nCl .5 .5 .5", cell="5.64 5.64 5.64 90 90 90"):
+        "A CIF that lists only some operators of its symbol."
+        triplets = [operator.triplet() for operator in gemmi.SpaceGroup(symbol).operations()]
+        lines = "\n".join(f"'{triplet}'" for triplet in triplets if kept(triplet))
+        return small_cif(symbol, cell, atoms, f"_chemical_formula_sum 'Na Cl'\n{more}\nloop_\n_symmetry_equiv_pos_as_xyz\n{lines}\n")
+
+
+    def uncentred(triplet):
+        return "/" not in triplet
+
+
+    centred = only(listed("F m -3 m", uncentred, "_cell_formula_units_Z 4"))
+    assert (centred.space_group, len(centred.numbers), centred.remarks) == (225, 8, ("operators",))
+    whole = only(listed("F m -3 m", lambda triplet: True))
+    assert np.array_equal(whole.positions, centred.positions) and whole.remarks == ()
+    primitive = only(listed("F m -3 m", uncentred, "_cell_formula_units_Z 1"))
+    assert (primitive.space_group, len(primitive.numbers), primitive.remarks) == (221, 2, ("symbol",))
+    _, (undecided,) = read_text(listed("F m -3 m", uncentred))
+    assert undecided.reason == "operators" and "48 of space group 221 or 192 of space group 225" in undecided.detail
+    triclinic = only(listed("C -1", uncentred, "_cell_formula_units_Z 4", "Na .1 .2 .3\nCl .3 .4 .1", "8.2 12.9 7.1 93 116 91"))
+    assert (triclinic.space_group, len(triclinic.numbers), triclinic.remarks) == (2, 8, ("operators",))  # P -1 and C -1 have one number
+
+
 def test_displacements_of_a_cif():
     assert np.allclose(only(RUTILE).displacements, [0.005] * 2 + [0.007] * 4)
     as_b = rutile(("_atom_site_U_iso_or_equiv", "_atom_site_B_iso_or_equiv"), ("0.005(1)", "0.3948"), ("0.007(1)", "0.5527"))
@@ -436,8 +503,19 @@ def test_several_crystals_in_a_file():
             read_cif(path)
         first_and_third, (second,) = read_source(path)
         assert [crystal.identifier for crystal in first_and_third] == ["both/rutile", "both/rutile#2"]
-        assert second == Rejection("both/bad", "element", "label 'Q'")
+        assert second == Rejection("both/bad", "element", "label 'Q' in O2 Ti")
         assert len(open_source(path)) == 1
+
+
+def test_broken_blocks_cost_themselves_alone():
+    for broken in (BROKEN["file"]["a value too few"], BROKEN["file"]["a quote that does not end"], BROKEN["file"]["a text that does not end"]):
+        damaged = broken.replace("#(C) of the database\ndata_rutile", "data_bad")
+        good, (bad,) = read_text(RUTILE + damaged + rutile(("#(C) of the database\n", "")))
+        assert [crystal.identifier for crystal in good] == ["file/rutile", "file/rutile#2"]
+        assert (bad.identifier, bad.reason) == ("file/bad", "file")
+    padding = "#" * (LARGEST_BLOCK // 2) + "\n"
+    (good,), (bad,) = read_text(RUTILE + padding + BROKEN["element"]["an unknown element"] + padding)
+    assert (good.identifier, bad.identifier, bad.reason) == ("file/rutile", "file/rutile#2", "element")
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -461,6 +539,27 @@ def fill_folder(folder: Path) -> None:
     (folder / "packed.cif.gz").write_bytes(gzip.compress(RUTILE.encode()))
     (folder / "broken.cif").write_bytes(BROKEN["element"]["no label"].encode())
     (folder / "README.txt").write_text("no CIF")
+
+
+def test_machine_failures_stop_the_run():
+    class FailingReader(CifReader):
+        "A file that cannot be opened."
+
+        source, names = "disk", ["1/a.cif"]
+
+        def __init__(self, number: int):
+            self.number = number
+
+        def open(self, number: int) -> BinaryIO:
+            raise OSError(self.number, os.strerror(self.number))
+
+
+    for number in (errno.EIO, errno.ENOSPC, errno.ESTALE, errno.EMFILE):
+        with pytest.raises(InputError, match="disk: 1/a.cif cannot be read now .*put that right and run again"):
+            FailingReader(number).read([0])
+    for number in (errno.EACCES, errno.ENOENT):
+        none, (rejection,) = FailingReader(number).read([0])
+        assert none == [] and (rejection.identifier, rejection.reason) == ("1/a", "file") and os.strerror(number) in rejection.detail
 
 
 def test_archives():
@@ -497,8 +596,8 @@ def test_hostile_archives():
         archive = Path(place) / "hostile.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
             packed.writestr("../outside.cif", RUTILE)
-            packed.writestr("bomb.cif", RUTILE + "#" * (LARGEST_FILE + 1))
-            packed.writestr("bomb.cif.gz", gzip.compress(bytes(LARGEST_FILE + 1)))
+            packed.writestr("bomb.cif", RUTILE + "#" * (LARGEST_BLOCK + PIECE))
+            packed.writestr("bomb.cif.gz", gzip.compress(bytes(LARGEST_BLOCK + PIECE)))
             packed.writestr("cut.cif.gz", gzip.compress(RUTILE.encode())[:100])
         crystals_read, set_aside = read_source(archive)
         assert [crystal.identifier for crystal in crystals_read] == ["../outside/rutile"]
@@ -518,7 +617,15 @@ def test_tables_of_crystals():
         source = open_source(path)
         assert len(source) == 15 and [crystal.formula for crystal in source.read([5, 14, 6, 0])[0]] == ["CsCl", "Cs0.5Cl", "CsCl"]
         assert len(open_source(path, 4)) == 4
-        for changes in (dict(lattice=[None, [4.0]] * 2 + [None]), dict(lattice=[[4.0] * 5] * 5), dict(numbers=[[]] * 5), dict(coords=[[0.0, 0.0, 0.0, 0.5, None, 0.5]] * 5)):
+        pyarrow.parquet.write_table(table_of(coords=[[0.0, 0.0, 0.0, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0] * 2] + [[0.0, 0.0, 0.0, 0.0, 0.95, 0.05]] * 3,
+                                             numbers=[[55, 17], [55, 17], [55, 17], [55, 55], [1, 55]], spacegroup_number=[221] * 5,
+                                             occupancy=[None, [0.5, 0.52], None, None, [1.0, 1.0]]), path)
+        (whole, shared, with_hydrogen), bad = read_parquet(path)
+        assert whole.remarks == () and shared.remarks == ("full",) and np.isclose(shared.occupancies.sum(), 1) and with_hydrogen.formula == "CsH"
+        assert [rejection.reason for rejection in bad] == ["crowded"] * 2 and "0.29 Å apart" in bad[0].detail
+        pyarrow.parquet.write_table(table_of(coords=[[0.0, 0.0, 0.0, 1.0, 1.0, 1e-4]] * 5, numbers=[[55, 55]] * 5, occupancy=[[1.0, 1.0]] * 5), path)
+        assert [(len(crystal.numbers), crystal.remarks) for crystal in read_parquet(path)[0]] == [(1, ("twice",))] * 4
+        for changes in (dict(lattice=[None, [4.0]] * 2 + [None]), dict(lattice=[[4.0] * 5] * 5), dict(numbers=[[]] * 5), dict(coords=[[0.0, 0.0, 0.0, 0.5, 1e300, 0.5]] * 5), dict(coords=[[0.0, 0.0, 0.0, 0.5, None, 0.5]] * 5)):
             pyarrow.parquet.write_table(table_of(**changes), path)
             assert len(open_source(path).read(range(5))[1]) == 5
         pyarrow.parquet.write_table(table_of(numbers=["Cs", "Cl"] * 2 + ["F"]), path)
@@ -549,7 +656,7 @@ def test_materials_project():
 
         def search(self, fields, **query):
             self.asked.append(query)
-            wanted = query.get("material_ids", list(self.structures))
+            wanted = [key for key in query.get("material_ids", self.structures) if key in self.structures]
             return [SimpleNamespace(material_id=key, structure=self.structures[key], symmetry=SimpleNamespace(number=136)) for key in reversed(wanted)]
 
 
@@ -559,6 +666,16 @@ def test_materials_project():
     (second, first), _ = reader.read([1, 0])
     assert (len(reader), first.identifier, second.identifier) == (2, "mp-1", "mp-2") and first.formula == "TiO2" and first.space_group == 136
     assert client.asked == [{"chemsys": ["Ti-O"]}, {"material_ids": ["mp-2", "mp-1"]}] and reader.provenance()
+    client.structures = {"mp-2": None}  # mp-1 was withdrawn, mp-2 comes without its structure
+    none, absent = reader.read([0, 1])
+    assert none == [] and [(rejection.identifier, rejection.reason) for rejection in absent] == [("mp-1", "no atoms"), ("mp-2", "no atoms")]
+    with pytest.raises(InputError, match="has no such crystal"):
+        MaterialsProjectReader(source, FakeClient({}))
+    for error in (ConnectionError("no route to host\nand much more"), KeyError("data"), RuntimeError()):
+        unreachable = FakeClient({})
+        unreachable.materials.summary.search = lambda error=error, **query: (_ for _ in ()).throw(error)
+        with pytest.raises(InputError, match="the Materials Project does not answer .*; see to network and key"):
+            MaterialsProjectReader(source, unreachable)
     assert materials_project_query("SiO2") == {"formula": ["SiO2"]} and materials_project_query("mp-149,mp-13") == {"material_ids": ["mp-149", "mp-13"]}
     with pytest.raises(InputError, match="give identifiers"):
         materials_project_query("")
@@ -572,14 +689,20 @@ def test_materials_project_wants_a_key():
 
 
 def test_sources():
-    for source in ("no-such-folder", "no-such.parquet", "no-such.cif", "notebook.txt"):
-        with pytest.raises(InputError, match=f"{source}: no source of crystals"):
+    for source in ("no-such-folder", "", " "):
+        with pytest.raises(InputError, match=f"^{source}: no source of crystals; give amcsd"):
+            read_source(source)
+    for source in ("no-such.parquet", "no/such", "./no-such.cif", "/no/such.zip"):
+        with pytest.raises(InputError, match=f"^{source}: no such file or folder"):
             read_source(source)
     with tempfile.TemporaryDirectory() as folder:
         with pytest.raises(InputError, match="no .cif file"):
             read_cif_folder(folder)
-        path = Path(folder) / "rutile.cif"
+        path = Path(folder) / "rutile.txt"
         path.write_text(RUTILE)
+        with pytest.raises(InputError, match="rutile.txt: no source of crystals"):
+            read_source(path)
+        path = path.rename(path.with_suffix(".cif"))
         assert read_source(path)[0][0].formula == read_source(folder)[0][0].formula == "TiO2"
         before = open_source(folder).provenance()
         os.utime(path, (0, 0))
