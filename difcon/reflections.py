@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['WAVELENGTH', 'TWO_THETA_MAX', 'STEP', 'RADIATIONS', 'SAME_METRIC', 'SAME_INTENSITY', 'MOST_ROTATIONS',
-           'TWO_THETA_STEP', 'WEAKEST', 'bragg_angle', 'd_spacing', 'lorentz_polarisation',
+           'MOST_CANDIDATES', 'TWO_THETA_STEP', 'WEAKEST', 'bragg_angle', 'd_spacing', 'lorentz_polarisation',
            'monochromator_polarisation', 'form_factor_table', 'form_factor', 'scattering_length', 'scattering_table',
-           'cubic_weights', 'metrics_of', 'largest_indices', 'squared_length', 'columns_of_sphere', 'phase_table',
-           'start_column', 'sum_column', 'structure_factors', 'vectors_as_long', 'same_angle', 'lattice_rotations',
-           'determinant', 'reflection_index', 'rotated', 'keeps_intensities', 'contains', 'generated_group',
-           'laue_rotations', 'line_number', 'merge_equivalents', 'in_one_line', 'in_strong_lines',
-           'inequivalent_reflections', 'FlatAtoms', 'flatten', 'inequivalent_reflections_of_all', 'Reflections',
+           'cubic_weights', 'metrics_of', 'largest_indices', 'squared_length', 'columns_of_sphere', 'largest_step',
+           'phase_table', 'start_column', 'sum_column', 'structure_factors', 'vectors_as_long', 'same_angle',
+           'lattice_rotations', 'determinant', 'reflection_index', 'rotated', 'keeps_intensities', 'contains',
+           'generated_group', 'laue_rotations', 'line_number', 'merge_equivalents', 'in_one_line', 'ascending',
+           'in_strong_lines', 'write_strong', 'FlatAtoms', 'flatten', 'inequivalent_reflections_of_all', 'Reflections',
            'reflections_of_all', 'merge_lines', 'reflections', 'intensities', 'Peaks']
 
 # %% ../nbs/02_reflections.ipynb #67cb6e1c
@@ -145,7 +145,8 @@ def largest_indices(
     length: float,  # Å⁻¹
 ) -> tuple[int, int, int]:
     "The largest h, k and l of reciprocal lattice vectors up to a length."
-    (a, f, e), (_, b, d), (_, _, c) = metric[0], metric[1], metric[2]
+    a, b, c = metric[0, 0], metric[1, 1], metric[2, 2]
+    d, e, f = metric[1, 2], metric[0, 2], metric[0, 1]
     scale = length / math.sqrt(a * (b * c - d * d) - f * (f * c - d * e) + e * (f * d - b * e))
     return int(scale * math.sqrt(b * c - d * d)), int(scale * math.sqrt(a * c - e * e)), int(scale * math.sqrt(a * b - f * f))
 
@@ -181,6 +182,18 @@ def columns_of_sphere(
                 total += count
     return columns, total
 
+# %% ../nbs/02_reflections.ipynb #83587f00
+@numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
+def largest_step(
+    columns: np.ndarray,  # of columns_of_sphere
+) -> int:
+    "The largest |l| at which a column begins, or the most reflections in one, whichever is more."
+    largest = 0
+    for h in range(columns.shape[0]):
+        for k in range(columns.shape[1]):
+            largest = max(largest, abs(columns[h, k, 0]), columns[h, k, 1])
+    return largest
+
 # %% ../nbs/02_reflections.ipynb #c0617e0b
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
 def phase_table(
@@ -188,10 +201,11 @@ def phase_table(
     count: int,
 ) -> tuple[np.ndarray, np.ndarray]:  # (count, N) cosines and sines
     "cos and sin of 2π h x for h from 0."
-    cosines, sines = np.ones((count, len(coordinates))), np.zeros((count, len(coordinates)))
+    cosines, sines = np.empty((count, len(coordinates))), np.empty((count, len(coordinates)))
     for j in range(len(coordinates)):
         angle = 2 * math.pi * (coordinates[j] % 1.0)
         c, s = math.cos(angle), math.sin(angle)
+        cosines[0, j], sines[0, j] = 1.0, 0.0
         for h in range(1, count):
             cosines[h, j] = cosines[h - 1, j] * c - sines[h - 1, j] * s
             sines[h, j] = cosines[h - 1, j] * s + sines[h - 1, j] * c
@@ -207,7 +221,8 @@ def start_column(
     imaginary: np.ndarray,  # (N,) written
 ) -> None:
     "Occupancy times phase factor of every atom."
-    real[:], imaginary[:] = occupancies, 0.0
+    for j in range(len(occupancies)):
+        real[j], imaginary[j] = occupancies[j], 0.0
     for axis in range(3):
         index, sign = abs(indices[axis]), math.copysign(1.0, indices[axis])
         cosines, sines = phases[axis][0][index], phases[axis][1][index]
@@ -227,7 +242,8 @@ def sum_column(
     total_imaginary: np.ndarray,  # (count,) written
 ) -> None:
     "Sum the phase factors of some atoms for all reflections of a column."
-    total_real[:], total_imaginary[:] = 0.0, 0.0
+    for i in range(len(total_real)):
+        total_real[i], total_imaginary[i] = 0.0, 0.0
     for j in range(*atoms):
         a, b = real[j], imaginary[j]
         for i in range(len(total_real)):
@@ -249,10 +265,10 @@ def structure_factors(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # (M, 3) hkl, (M,) 1/d² in Å⁻², (M,) |F|²
     "Every reflection of the Friedel half, in ascending order of h, k, l."
     h_count, k_count, _ = columns.shape
-    longest = 1 + max(columns[:, :, 1].max(), columns[:, :, 0].max(), -columns[:, :, 0].min())
+    longest = 1 + largest_step(columns)
     phases = (phase_table(positions[:, 0], h_count), phase_table(positions[:, 1], k_count), phase_table(positions[:, 2], longest))
     along = phases[2][0].T.copy(), phases[2][1].T.copy()  # (N, ·): one atom's phases of l stand together
-    hkl, g_squared, f_squared = np.empty((size, 3), dtype=np.int16), np.empty(size), np.empty(size)
+    hkl, g_squared, f_squared = np.empty((size, 3), dtype=np.int64), np.empty(size), np.empty(size)
     start_phases, sums = (np.empty(len(occupancies)), np.empty(len(occupancies))), (np.empty(longest), np.empty(longest))
     factors, points, weights = np.empty((2, longest)), np.empty(longest, dtype=np.int64), np.empty((4, longest))
     for h in range(h_count):
@@ -264,8 +280,8 @@ def structure_factors(
                 hkl[start + i, 0], hkl[start + i, 1], hkl[start + i, 2] = h, k, first + i
                 g_squared[start + i] = squared_length(metric, h, k, first + i)
                 points[i], weights[0, i], weights[1, i], weights[2, i], weights[3, i] = cubic_weights(math.sqrt(g_squared[start + i]) / 2)
+                factors[0, i], factors[1, i] = 0.0, 0.0
             start_column((h, k, first), occupancies, phases, *start_phases)
-            factors[:] = 0.0
             for kind in range(len(numbers)):
                 sum_column((kinds[kind], kinds[kind + 1]), *start_phases, *along, sums[0][:count], sums[1][:count])
                 scattering, u = table[numbers[kind]], displacements[kind]
@@ -285,6 +301,7 @@ def structure_factors(
 SAME_METRIC = 1e-5  # of the squared lengths
 SAME_INTENSITY = 1e-4  # of the largest |F|²
 MOST_ROTATIONS = 24  # of a Laue class without inversion
+MOST_CANDIDATES = 2 * MOST_ROTATIONS  # a lattice has no more than MOST_ROTATIONS; some more may come within SAME_METRIC
 
 # %% ../nbs/02_reflections.ipynb #d04d1a94
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
@@ -323,20 +340,23 @@ def same_angle(
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
 def lattice_rotations(
     metric: np.ndarray,  # (3, 3) reciprocal metric, Å⁻²
-) -> list[np.ndarray]:  # (3, 3) integers each, proper; h R is as long as h
+) -> np.ndarray:  # (G, 3, 3) integers, proper, the identity first; h R is as long as h
     "The rotations of a reciprocal lattice; the rows of each are what becomes of a*, b* and c*."
-    rotations, rotation = [np.eye(3, dtype=np.int64)], np.empty((3, 3), dtype=np.int64)
-    second, third = vectors_as_long(metric, metric[1, 1]), vectors_as_long(metric, metric[2, 2])
-    for u in vectors_as_long(metric, metric[0, 0]):
-        for v in second:
-            if not same_angle(metric, u, v, 0, 1):
+    first, second, third = (vectors_as_long(metric, metric[0, 0]), vectors_as_long(metric, metric[1, 1]), vectors_as_long(metric, metric[2, 2]))
+    rotations, count = np.zeros((MOST_CANDIDATES + 1, 3, 3), dtype=np.int64), 1
+    for i in range(3):
+        rotations[0, i, i] = 1
+    for p in range(len(first)):
+        for q in range(len(second)):
+            if not same_angle(metric, first[p], second[q], 0, 1):
                 continue
-            for w in third:
+            for r in range(len(third)):
                 for i in range(3):
-                    rotation[0, i], rotation[1, i], rotation[2, i] = u[i], v[i], w[i]
-                if same_angle(metric, u, w, 0, 2) and same_angle(metric, v, w, 1, 2) and determinant(rotation) == 1:
-                    rotations.append(rotation.copy())
-    return rotations
+                    rotations[count, 0, i], rotations[count, 1, i], rotations[count, 2, i] = first[p, i], second[q, i], third[r, i]
+                angles_fit = same_angle(metric, first[p], third[r], 0, 2) and same_angle(metric, second[q], third[r], 1, 2)
+                if angles_fit and determinant(rotations[count]) == 1:
+                    count = min(count + 1, MOST_CANDIDATES)
+    return rotations[:count]
 
 # %% ../nbs/02_reflections.ipynb #b186d2fe
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
@@ -344,9 +364,11 @@ def determinant(
     rotation: np.ndarray,  # (3, 3) integers
 ) -> int:
     "The determinant of a matrix of integers."
-    u, v, w = rotation[0], rotation[1], rotation[2]
-    first, second = u[0] * (v[1] * w[2] - v[2] * w[1]), u[1] * (v[0] * w[2] - v[2] * w[0])
-    return first - second + u[2] * (v[0] * w[1] - v[1] * w[0])
+    total = 0
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        total += rotation[0, i] * (rotation[1, j] * rotation[2, k] - rotation[1, k] * rotation[2, j])
+    return total
 
 # %% ../nbs/02_reflections.ipynb #23432bf0
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
@@ -371,7 +393,7 @@ def rotated(
     rotation: np.ndarray,  # (3, 3)
 ) -> tuple[int, int, int]:
     "The indices h R."
-    h, k, l = int(hkl[0]), int(hkl[1]), int(hkl[2])
+    h, k, l = hkl[0], hkl[1], hkl[2]
     return (
         h * rotation[0, 0] + k * rotation[1, 0] + l * rotation[2, 0],
         h * rotation[0, 1] + k * rotation[1, 1] + l * rotation[2, 1],
@@ -385,9 +407,9 @@ def keeps_intensities(
     columns: np.ndarray,  # of columns_of_sphere
     hkl: np.ndarray,  # (M, 3)
     f_squared: np.ndarray,  # (M,)
+    tolerance: float,  # of |F|²
 ) -> bool:
     "Whether a rotation turns every reflection into one of the same |F|²."
-    tolerance = SAME_INTENSITY * f_squared.max() if len(f_squared) else 0.0
     for m in range(len(hkl)):
         other = reflection_index(columns, *rotated(hkl[m], rotation))
         if other >= 0 and abs(f_squared[other] - f_squared[m]) > tolerance:
@@ -401,11 +423,11 @@ def contains(
     rotation: np.ndarray,  # (3, 3)
 ) -> bool:
     "Whether a rotation is among others."
-    for other in rotations:
+    for g in range(len(rotations)):
         differences = 0
         for i in range(3):
             for j in range(3):
-                differences += other[i, j] != rotation[i, j]
+                differences += rotations[g, i, j] != rotation[i, j]
         if differences == 0:
             return True
     return False
@@ -413,16 +435,16 @@ def contains(
 # %% ../nbs/02_reflections.ipynb #b117f997
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
 def generated_group(
-    generators: list[np.ndarray],  # (3, 3) each
+    generators: np.ndarray,  # (N, 3, 3)
 ) -> np.ndarray:  # (G, 3, 3), the identity first; none when it has more than MOST_ROTATIONS
     "The group of all products of some rotations."
     group, size, done = np.zeros((MOST_ROTATIONS + 1, 3, 3), dtype=np.int64), 1, 0
     for i in range(3):
         group[0, i, i] = 1
     while done < size:
-        for generator in generators:
+        for g in range(len(generators)):
             for i in range(3):
-                group[size, i, 0], group[size, i, 1], group[size, i, 2] = rotated(group[done, i], generator)
+                group[size, i, 0], group[size, i, 1], group[size, i, 2] = rotated(group[done, i], generators[g])
             if not contains(group[:size], group[size]):
                 size += 1
             if size > MOST_ROTATIONS:
@@ -439,15 +461,19 @@ def laue_rotations(
     f_squared: np.ndarray,  # (M,)
 ) -> np.ndarray:  # (G, 3, 3), the identity first
     "The proper rotations of the Laue class: h R is equivalent to h."
-    candidates = lattice_rotations(metric)
-    generators = candidates[:1]
-    group = generated_group(generators)
-    for candidate in candidates:
-        if not contains(group, candidate) and keeps_intensities(candidate, columns, hkl, f_squared):
-            larger = generated_group(generators + [candidate])
+    strongest = 0.0
+    for value in f_squared:
+        strongest = max(strongest, value)
+    candidates, generators = lattice_rotations(metric), 1  # those that generate the group move to the front
+    group = generated_group(candidates[:1])
+    for c in range(len(candidates)):
+        if not contains(group, candidates[c]) and keeps_intensities(candidates[c], columns, hkl, f_squared, SAME_INTENSITY * strongest):
+            for i in range(3):
+                for j in range(3):
+                    candidates[generators, i, j] = candidates[c, i, j]
+            larger = generated_group(candidates[: generators + 1])
             if len(larger):
-                group = larger
-                generators.append(candidate)
+                group, generators = larger, generators + 1
     return group
 
 # %% ../nbs/02_reflections.ipynb #843b2496
@@ -482,8 +508,8 @@ def merge_equivalents(
         if not free[m]:
             continue
         kept[count], smallest[count] = m, g_squared[m]
-        for rotation in rotations:
-            other = reflection_index(columns, *rotated(hkl[m], rotation))
+        for g in range(len(rotations)):
+            other = reflection_index(columns, *rotated(hkl[m], rotations[g]))
             if other >= 0 and free[other] and in_one_line(g_squared[other], g_squared[m], wavelength):
                 free[other] = False
                 smallest[count] = min(smallest[count], g_squared[other])
@@ -502,6 +528,28 @@ def in_one_line(
 ) -> bool:
     "Whether two reflections belong to one line."
     return abs(first - second) < 1e-14 * first or line_number(first, wavelength) == line_number(second, wavelength)
+
+# %% ../nbs/02_reflections.ipynb #3d27db73
+@numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
+def ascending(
+    values: np.ndarray,  # (N,)
+) -> np.ndarray:  # (N,) indices
+    "The order that sorts values, equal ones as they stand (merge sort)."
+    size, width = len(values), 1
+    order, merged = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    for i in range(size):
+        order[i] = i
+    while width < size:
+        for start in range(0, size, 2 * width):
+            middle, end = min(start + width, size), min(start + 2 * width, size)
+            i, j = start, middle
+            for place in range(start, end):
+                if j == end or (i < middle and values[order[i]] <= values[order[j]]):
+                    merged[place], i = order[i], i + 1
+                else:
+                    merged[place], j = order[j], j + 1
+        order, merged, width = merged, order, 2 * width
+    return order
 
 # %% ../nbs/02_reflections.ipynb #879200e2
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
@@ -528,20 +576,15 @@ def in_strong_lines(
 
 # %% ../nbs/02_reflections.ipynb #1c8a24de
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))
-def inequivalent_reflections(
-    limits: tuple[float, float],  # largest 1/d in Å⁻¹, wavelength in Å
-    table: np.ndarray,  # of scattering_table
-    metric: np.ndarray,  # (3, 3) reciprocal metric, Å⁻²
-    atoms: tuple,  # positions, occupancies, kinds, numbers, displacements of structure_factors
-    written: tuple,  # d_spacing, structure_factor_squared, multiplicity, hkl, rotations of Reflections; long enough
-) -> tuple[int, int]:  # how many reflections and rotations were written
-    "Write the inequivalent reflections of one crystal, d falling, and its Laue rotations."
-    g_max, wavelength = limits
-    columns, size = columns_of_sphere(metric, g_max)
-    hkl, g_squared, f_squared = structure_factors(metric, columns, size, *atoms, table)
-    rotations = laue_rotations(metric, columns, hkl, f_squared)
-    kept, smallest, mean, multiplicity = merge_equivalents(columns, hkl, g_squared, f_squared, rotations, wavelength)
-    order, count = np.argsort(smallest), 0
+def write_strong(
+    found: tuple,  # of merge_equivalents
+    hkl: np.ndarray,  # (M, 3) of the Friedel half
+    wavelength: float,  # Å
+    written: tuple,  # d_spacing, structure_factor_squared, multiplicity, hkl of Reflections; long enough
+) -> int:  # how many
+    "Write the reflections of strong lines, d falling."
+    kept, smallest, mean, multiplicity = found
+    order, count = ascending(smallest), 0
     strong = in_strong_lines(order, smallest, mean, multiplicity, wavelength)
     for r in order:
         if strong[r]:
@@ -549,11 +592,7 @@ def inequivalent_reflections(
             for i in range(3):
                 written[3][count, i] = hkl[kept[r], i]
             count += 1
-    for g in range(len(rotations)):
-        for i in range(3):
-            for j in range(3):
-                written[4][g, i, j] = rotations[g, i, j]
-    return count, len(rotations)
+    return count
 
 # %% ../nbs/02_reflections.ipynb #c1e530e7
 class FlatAtoms(NamedTuple):
@@ -616,11 +655,18 @@ def inequivalent_reflections_of_all(
         first, last, r, g = offsets[s], offsets[s + 1], ends[s], rotation_ends[s]
         start, stop = kinds[first], kinds[last]
         atoms = (positions[start:stop], occupancies[start:stop], kinds[first : last + 1] - start, numbers[first:last], displacements[first:last])
-        count, order = inequivalent_reflections(limits, table, metrics[s], atoms, (d[r:], f_squared[r:], multiplicity[r:], hkl[r:], rotations[g:]))
-        ends[s + 1], rotation_ends[s + 1] = r + count, g + order
+        columns, size = columns_of_sphere(metrics[s], limits[0])
+        half, g_squared, all_f_squared = structure_factors(metrics[s], columns, size, *atoms, table)
+        group = laue_rotations(metrics[s], columns, half, all_f_squared)
+        found = merge_equivalents(columns, half, g_squared, all_f_squared, group, limits[1])
+        ends[s + 1] = r + write_strong(found, half, limits[1], (d[r:], f_squared[r:], multiplicity[r:], hkl[r:]))
+        for i in range(len(group)):
+            for j in range(3):
+                for k in range(3):
+                    rotations[g + i, j, k] = group[i, j, k]
+        rotation_ends[s + 1] = g + len(group)
     total = ends[crystals]
-    return (ends, d[:total].copy(), f_squared[:total].copy(), multiplicity[:total].copy(), hkl[:total].copy(),
-            rotations[: rotation_ends[crystals]].copy(), rotation_ends)
+    return ends, d[:total], f_squared[:total], multiplicity[:total], hkl[:total], rotations[: rotation_ends[crystals]], rotation_ends
 
 # %% ../nbs/02_reflections.ipynb #06e42122
 @dataclass(frozen=True, eq=False)
@@ -649,8 +695,8 @@ def reflections_of_all(
 ) -> Reflections:
     "The inequivalent reflections of crystals, without anomalous scattering; other threads run meanwhile."
     g_max = 1 / float(d_spacing(two_theta_max, wavelength))
-    limits = (g_max, float(wavelength))
-    return Reflections(*inequivalent_reflections_of_all(limits, scattering_table(radiation, g_max), *flatten(crystals, displacements)))
+    found = inequivalent_reflections_of_all((g_max, float(wavelength)), scattering_table(radiation, g_max), *flatten(crystals, displacements))
+    return Reflections(*map(np.copy, found))  # the arrays found have room for the weak ones
 
 # %% ../nbs/02_reflections.ipynb #fd7ba3cd
 @numba.njit(error_model="numpy", nogil=True, cache=keep_kernels(__name__))

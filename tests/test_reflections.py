@@ -3,7 +3,7 @@ from dataclasses import replace
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.reflections import Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, inequivalent_reflections_of_all, intensities, largest_indices, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
+from difcon.reflections import Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, ascending, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, inequivalent_reflections_of_all, intensities, largest_indices, largest_step, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
 from difcon.structures import Crystal
 from difcon.structures import orthogonalisation_matrix
 from difcon.structures import read_amcsd
@@ -66,6 +66,7 @@ def test_the_sphere_is_whole():
     assert 2 * size == np.count_nonzero((lengths <= 1) & (lengths > 0))
     assert all(math.isclose(squared_length(metric, *box[i]), lengths[i], rel_tol=1e-9, abs_tol=1e-12) for i in range(0, len(box), 97))
     assert all(np.abs(box[lengths <= 1]).max(axis=0) == largest_indices(metric, 1.0))
+    assert largest_step(columns) == max(columns[..., 1].max(), np.abs(columns[..., 0]).max())
 
 
 def test_rotations_of_lattices():
@@ -80,6 +81,12 @@ def test_rotations_of_lattices():
         assert all(np.allclose(rotation @ np.linalg.inv(direct) @ rotation.T, np.linalg.inv(direct)) for rotation in found)
     sheared = np.array([[1, 0, 0], [3, 1, 0], [-2, 5, 1]])  # an odd cell of the simple cubic lattice
     assert len({rotation.tobytes() for rotation in lattice_rotations(sheared @ sheared.T / 25.0)}) == 24
+
+
+def test_sorted_and_equal_ones_left_as_they_stand():
+    for size in (0, 1, 2, 3, 16, 17, 1000):
+        values = np.random.default_rng(size).integers(0, 1 + size // 3, size).astype(float)
+        assert np.array_equal(ascending(values), np.argsort(values, kind="stable"))
 
 
 def random_crystal(seed=0, atoms=7, cell=(6.1, 5.2, 7.3, 81.0, 95.0, 102.0)):
@@ -187,7 +194,7 @@ def test_equivalents_make_the_friedel_half():
         rotations = laue_rotations(atoms.metrics[0], columns, hkl, f_squared)
         kept, _, mean, multiplicity = merge_equivalents(columns, hkl, g_squared, f_squared, rotations, WAVELENGTH)
         assert multiplicity.sum() == 2 * size and np.isclose((multiplicity * mean).sum(), 2 * f_squared.sum(), rtol=1e-12)
-        images = hkl[kept].astype(int) @ rotations  # (G, R, 3)
+        images = hkl[kept] @ rotations  # (G, R, 3)
         largest = [max(max(map(tuple, row)), max(map(tuple, -row))) for row in images.transpose(1, 0, 2)]
         assert np.mean([tuple(own) == best for own, best in zip(hkl[kept], largest)]) > 0.99  # others: in another line
 
