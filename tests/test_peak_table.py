@@ -1,9 +1,11 @@
 # Generated from nbs/04_peak_table.ipynb; edit the notebook, then run make export.
 from dataclasses import fields
-from difcon.peak_table import PeakTable, add_arguments, ensure_peak_table, gather, is_whole, read_peak_table, run, seal, table_summary, write_peak_table
+from dataclasses import replace
+from difcon.peak_table import PeakTable, add_arguments, ensure_peak_table, gather, is_whole, read_peak_table, run, seal, table_summary, without_unknown, write_peak_table
 from difcon.project import InputError
 from difcon.project import from_extra
 from difcon.reflections import Peaks
+from difcon.reflections import WEAKEST
 from difcon.reflections import bragg_angle
 from difcon.reflections import intensities
 from difcon.reflections import reflections
@@ -31,6 +33,14 @@ def test_any_damage_breaks_the_seal():
     assert is_whole(whole) and not is_whole(b"") and not is_whole(whole[:-1])
     for place in range(len(whole)):
         assert not is_whole(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+
+
+def test_elements_without_a_scattering_length_are_set_aside():
+    some = read_amcsd(12)[0]
+    polonium = replace(some[3], identifier="polonium", numbers=np.where(some[3].numbers == some[3].numbers[0], 84, some[3].numbers))
+    good, rejected = without_unknown([*some, polonium], "neutron")
+    assert good == some and rejected == [("polonium", "scattering length", "Po")]
+    assert without_unknown([polonium], "X-ray") == ([polonium], [])
 
 
 def test_ragged_gather():
@@ -187,6 +197,18 @@ def test_the_command_makes_a_table():
         times = {path: path.stat().st_mtime_ns for path in Path(folder).glob("shard-*")}
         called("amcsd", "--limit", 100, "--shard", 16, "--out", folder)
         assert contents(folder) == files and all(path.stat().st_mtime_ns == made for path, made in times.items())
+
+
+def test_neutrons_know_no_polarisation():
+    with tempfile.TemporaryDirectory() as folder:
+        called("amcsd", "--limit", 30, "--neutrons", "--out", folder)
+        table = read_peak_table(folder)
+    for s in range(len(table)):
+        lines = slice(*table.offsets[s : s + 2])
+        expected = intensities(table.d_spacing[lines], table.structure_factor_squared[lines], table.multiplicity[lines], polarisation=0.0)
+        assert np.allclose(table.intensity[lines], expected, rtol=1e-5) and expected.min() > 0.99 * WEAKEST
+        parts = slice(*table.reflection_offsets[s : s + 2])
+        assert np.isclose(table.reflection_intensity[parts].sum(), expected.sum(), rtol=1e-4)
 
 
 def wait_for_shards(folder, count, process):

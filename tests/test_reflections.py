@@ -3,7 +3,7 @@ from dataclasses import replace
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.reflections import Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, ascending, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, inequivalent_reflections_of_all, intensities, largest_indices, largest_step, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
+from difcon.reflections import POLARISATION, Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, ascending, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, in_strong_lines, inequivalent_reflections_of_all, intensities, largest_indices, largest_step, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
 from difcon.structures import Crystal
 from difcon.structures import orthogonalisation_matrix
 from difcon.structures import read_amcsd
@@ -87,6 +87,13 @@ def test_sorted_and_equal_ones_left_as_they_stand():
     for size in (0, 1, 2, 3, 16, 17, 1000):
         values = np.random.default_rng(size).integers(0, 1 + size // 3, size).astype(float)
         assert np.array_equal(ascending(values), np.argsort(values, kind="stable"))
+
+
+def test_weak_lines_are_those_of_the_radiation():
+    low, right = lorentz_polarisation(np.array([10.0, 90.0]), 0.0)
+    mean, g_squared = np.array([1.0, 1.5 * WEAKEST * low / right]), d_spacing(np.array([10.0, 90.0])) ** -2
+    for polarisation, kept in ((POLARISATION["neutron"], 2), (POLARISATION["X-ray"], 1)):  # X-rays are weaker by half at a right angle
+        assert in_strong_lines(np.arange(2), g_squared, mean, np.ones(2, dtype=np.int32), (WAVELENGTH, polarisation)).sum() == kept
 
 
 def random_crystal(seed=0, atoms=7, cell=(6.1, 5.2, 7.3, 81.0, 95.0, 102.0)):
@@ -301,8 +308,8 @@ def difference_of_lines(first, second):
 
 def lines_with_form_factors(crystal, table):
     "2θ and relative intensity by difcon's sums with a scattering table."
-    limits = 1 / float(d_spacing(TWO_THETA_MAX)), WAVELENGTH
-    found = Reflections(*inequivalent_reflections_of_all(limits, table, *flatten([crystal])))
+    beam = WAVELENGTH, POLARISATION["X-ray"]
+    found = Reflections(*inequivalent_reflections_of_all(1 / float(d_spacing(TWO_THETA_MAX)), beam, table, *flatten([crystal])))
     lines = merge_lines(found.offsets, found.d_spacing, found.structure_factor_squared, found.multiplicity, WAVELENGTH)[1:]
     return bragg_angle(lines[0]), intensities(*lines)
 
