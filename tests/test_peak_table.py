@@ -1,10 +1,14 @@
 # Generated from nbs/04_peak_table.ipynb; edit the notebook, then run make export.
 from dataclasses import fields
 from dataclasses import replace
-from difcon.peak_table import PeakTable, add_arguments, ensure_peak_table, gather, is_whole, read_peak_table, run, seal, table_summary, without_unknown, write_peak_table
+from difcon.peak_table import PeakTable, add_arguments, ensure_peak_table, gather, is_whole, open_shard, read_peak_table, run, seal, shard_path, table_summary, wavelength_of_lines, without_unknown, write_peak_table
 from difcon.project import InputError
 from difcon.project import from_extra
+from difcon.reflections import D_MIN
 from difcon.reflections import Peaks
+from difcon.reflections import TWO_THETA_MAX
+from difcon.reflections import TWO_THETA_STEP
+from difcon.reflections import WAVELENGTH
 from difcon.reflections import WEAKEST
 from difcon.reflections import bragg_angle
 from difcon.reflections import intensities
@@ -41,6 +45,11 @@ def test_elements_without_a_scattering_length_are_set_aside():
     good, rejected = without_unknown([*some, polonium], "neutron")
     assert good == some and rejected == [("polonium", "scattering length", "Po")]
     assert without_unknown([polonium], "X-ray") == ([polonium], [])
+
+
+def test_wavelengths_of_lines():
+    assert wavelength_of_lines(D_MIN) == wavelength_of_lines(2.0) == WAVELENGTH
+    assert np.isclose(bragg_angle(0.5, wavelength_of_lines(0.5)), TWO_THETA_MAX)
 
 
 def test_ragged_gather():
@@ -211,6 +220,24 @@ def test_neutrons_know_no_polarisation():
         assert np.isclose(table.reflection_intensity[parts].sum(), expected.sum(), rtol=1e-4)
 
 
+def test_smaller_d_spacings_are_stored_and_not_seen():
+    with tempfile.TemporaryDirectory() as folder:
+        tables = {}
+        for d_min in (0.5, D_MIN, 1.5):
+            called("amcsd", "--limit", 20, "--d-min", d_min, "--out", f"{folder}/{d_min}")
+            assert table_summary(f"{folder}/{d_min}")["settings"]["d_min"] == d_min
+            smallest = open_shard(shard_path(Path(folder) / str(d_min), 0)).read()["d_spacing"].to_pylist()
+            assert d_min - 1e-9 <= min(map(min, smallest)) < 1.01 * d_min
+            tables[d_min] = read_peak_table(f"{folder}/{d_min}")
+        for row in range(len(tables[1.5])):
+            near, usual, far = (tables[d_min].peaks([row]) for d_min in (0.5, D_MIN, 1.5))
+            assert near.two_theta.max() <= TWO_THETA_MAX + 1e-6 and far.two_theta.max() < 62
+            strong = [lines.two_theta[lines.intensity > 1e-3] for lines in (near, usual)]
+            assert len(strong[0]) == len(strong[1]) and np.abs(strong[0] - strong[1]).max() < 2 * TWO_THETA_STEP
+            begin = usual.two_theta[(usual.two_theta < far.two_theta.max() + 1e-6) & (usual.intensity > 1e-3)]
+            assert np.isin(begin, far.two_theta).all()
+
+
 def wait_for_shards(folder, count, process):
     "Wait until a process has made so many shards."
     while len(list(Path(folder).glob("shard-*"))) < count:
@@ -281,6 +308,8 @@ def test_mistakes():
             ("amcsd", "--out", "/proc/none/table"): "/proc/none/table: cannot be made a folder",
             ("no-such-source", "--out", folder): "no-such-source",
             ("amcsd", "--workers", 0, "--out", folder): "--workers 0: give 1 or more",
+            **{("amcsd", "--d-min", d_min, "--out", folder): f"--d-min {d_min}: give 0.3 to 3.0 Å" for d_min in (0.0, -1.0, 0.29, 4.0, "nan", "inf")},
+            ("amcsd", "--limit", 12, "--d-min", 0.8, "--out", folder): "d_min 0.89.* there, 0.8 wanted",
             ("amcsd", "--limit", 12, "--scheduler", "tcp://127.0.0.1:9", "--out", folder): "127.0.0.1:9: no Dask scheduler",
             ("amcsd", "--limit", 12, "--scheduler", "nonsense:", "--out", folder): "nonsense:: no Dask scheduler",
         }.items():

@@ -3,7 +3,7 @@ from dataclasses import replace
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.reflections import POLARISATION, Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, ascending, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, in_strong_lines, inequivalent_reflections_of_all, intensities, largest_indices, largest_step, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
+from difcon.reflections import D_MIN, POLARISATION, Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, ascending, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, in_strong_lines, inequivalent_reflections_of_all, intensities, largest_indices, largest_step, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
 from difcon.structures import Crystal
 from difcon.structures import orthogonalisation_matrix
 from difcon.structures import read_amcsd
@@ -105,7 +105,7 @@ def random_crystal(seed=0, atoms=7, cell=(6.1, 5.2, 7.3, 81.0, 95.0, 102.0)):
 
 def plain_reflections(crystal, g_max, radiation="X-ray"):
     "All reflections of a crystal by the formula: 1/d and |F|²."
-    indices = np.stack(np.meshgrid(*[np.arange(-12, 13)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    indices = np.stack(np.meshgrid(*[np.arange(-16, 17)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     g = np.linalg.norm(indices @ np.linalg.inv(orthogonalisation_matrix(crystal.cell)), axis=1)
     indices, g = indices[(g > 0) & (g <= g_max)], g[(g > 0) & (g <= g_max)]
     total = np.zeros(len(g), dtype=complex)
@@ -137,6 +137,17 @@ def test_displacements_and_neutrons_equal_the_plain_sum():
         assert np.isclose((found.multiplicity * found.structure_factor_squared).sum(), f_squared.sum(), rtol=1e-4)
     still = reflections_of_all([moving])
     assert np.array_equal(still.structure_factor_squared, reflections_of_all([crystal]).structure_factor_squared)
+
+
+def test_smaller_d_spacings():
+    crystal = random_crystal(2)
+    for d_min, wavelength in ((0.5, 0.7107), (1.5, WAVELENGTH)):
+        found, (g, f_squared) = reflections_of_all([crystal], d_min=d_min, wavelength=wavelength), plain_reflections(crystal, 1 / d_min)
+        assert d_min <= found.d_spacing.min() < 1.02 * d_min
+        assert np.isclose((found.multiplicity * found.structure_factor_squared).sum(), f_squared.sum(), rtol=1e-4)
+    for d_min in (0.5, 0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(InputError, match=f"d_min {d_min} Å: give more than half"):
+            reflections_of_all([crystal], d_min=d_min)
 
 
 def test_lines_depend_on_the_crystal_alone():
@@ -309,14 +320,14 @@ def difference_of_lines(first, second):
 def lines_with_form_factors(crystal, table):
     "2θ and relative intensity by difcon's sums with a scattering table."
     beam = WAVELENGTH, POLARISATION["X-ray"]
-    found = Reflections(*inequivalent_reflections_of_all(1 / float(d_spacing(TWO_THETA_MAX)), beam, table, *flatten([crystal])))
+    found = Reflections(*inequivalent_reflections_of_all(1 / D_MIN, beam, table, *flatten([crystal])))
     lines = merge_lines(found.offsets, found.d_spacing, found.structure_factor_squared, found.multiplicity, WAVELENGTH)[1:]
     return bragg_angle(lines[0]), intensities(*lines)
 
 
 def differences_from_oracles(crystals):
     "For each crystal the differences in intensity: from pymatgen, from gemmi with gemmi's form factors and with difcon's."
-    own = scattering_table("X-ray", 1 / float(d_spacing(TWO_THETA_MAX)))
+    own = scattering_table("X-ray", 1 / D_MIN)
     s = (np.arange(own.shape[1]) - 1) * STEP
     theirs = np.full_like(own, np.nan)
     for number in range(1, 99):
