@@ -279,7 +279,9 @@ def test_damaged_shards_are_made_again():
 
 def test_a_full_disk():
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        arguments = ("amcsd", "--limit", 60, "--shard", 10, "--out", folder)
+        arguments = ("amcsd", "--limit", 60, "--shard", 10, "--out")
+        whole, cut = Path(folder) / "whole", Path(folder) / "cut"
+        called(*arguments, whole)
         write, written = Path.write_bytes, []
 
         def write_until_full(path, data):
@@ -290,11 +292,13 @@ def test_a_full_disk():
 
         patch.setattr(Path, "write_bytes", write_until_full)
         with pytest.raises(InputError, match="No space left on device; finished shards are kept"):
-            called(*arguments)
+            called(*arguments, cut)
         patch.undo()
-        assert len(contents(folder)) == 3
-        called(*arguments)
-        assert len(read_peak_table(folder)) == table_summary(folder)["counts"]["crystals"]
+        finished = {path: path.stat().st_mtime_ns for path in cut.iterdir()}
+        assert len(finished) == 3 and all(path.name in contents(whole) for path in finished)
+        called(*arguments, cut)
+        assert contents(cut) == contents(whole)
+        assert all(path.stat().st_mtime_ns == made for path, made in finished.items())
 
 
 def test_mistakes():

@@ -340,12 +340,18 @@ def differences_from_oracles(crystals):
     return np.array(rows)
 
 
+def check_differences(differences):
+    "Equal to pymatgen to 1e-6 and to gemmi to 1e-5 with equal form factors; with different ones four of five crystals are within 1 %, all within 5 %."
+    assert np.all(differences.max(axis=0) < [1e-6, 1e-5, 0.05]), differences.max(axis=0)
+    assert np.mean(differences[:, 2] < 0.01) > 0.8, np.sort(differences[:, 2])
+
+
 def test_equal_to_pymatgen_and_gemmi():
     drawn = drawn_from_all_systems(read_amcsd(1500)[0], count=100, largest=40)
     assert len({SYSTEM_OF_SPACE_GROUP[crystal.space_group - 1] for crystal in drawn}) == 7 and len(drawn) == 100
     assert sum(crystal.occupancies.min() < 0.99 for crystal in drawn) > 10
     differences = differences_from_oracles(drawn)
-    assert np.all(differences.max(axis=0) < [1e-6, 1e-5, 0.05]) and np.median(differences[:, 2]) < 0.01, differences.max(axis=0)
+    check_differences(differences)
     for crystal in drawn[:30]:
         two_theta, _ = pymatgen_lines(crystal)
         assert np.abs(bragg_angle(reflections(crystal)[0]) - two_theta).max() < 1e-6  # as many, and in the same places
@@ -360,8 +366,7 @@ def materials_project(count, largest):
 def test_cells_of_the_materials_project_equal_both_oracles():
     cells = materials_project(100, 20)
     assert len({SYSTEM_OF_SPACE_GROUP[crystal.space_group - 1] for crystal in cells}) == 7 and len(cells) == 100
-    differences = differences_from_oracles(cells)
-    assert np.all(differences.max(axis=0) < [1e-6, 1e-5, 0.05]) and np.median(differences[:, 2]) < 0.01, differences.max(axis=0)
+    check_differences(differences_from_oracles(cells))
 
 
 def test_other_wavelengths_need_no_new_sums():
