@@ -6,11 +6,12 @@
 __all__ = ['SCHEMA', 'SEAL', 'SET_ASIDE', 'FORMAT', 'SHARD_RECORDS', 'SMALLEST_D', 'LARGEST_D', 'COUNTED', 'TEXTS', 'RAGGED',
            'ARRAYS', 'TEXT_SCHEMA', 'ragged_column', 'as_batch', 'seal', 'is_whole', 'write_shard', 'open_shard',
            'shard_facts', 'visible', 'lines_of', 'shard_path', 'without_unknown', 'ensure_shard', 'wavelength_of_lines',
-           'table_settings', 'crew', 'shards_made', 'with_rate', 'make_table', 'writable_folder', 'refuse_other_table',
-           'differences', 'finish_table', 'table_summary', 'PeakTable', 'gather', 'as_reflections', 'values_of',
-           'offsets_of', 'shard_arrays', 'powder_intensity', 'largest_of_each', 'array_file', 'write_arrays',
-           'sealed_rows', 'arrays_fit', 'read_peak_table', 'mapped', 'CrystalList', 'write_peak_table',
-           'ensure_peak_table', 'is_finished', 'add_arguments', 'run', 'report']
+           'table_settings', 'crew', 'given_up', 'shards_made', 'with_rate', 'are_compiled', 'make_table',
+           'writable_folder', 'refuse_other_table', 'differences', 'finish_table', 'table_summary', 'PeakTable',
+           'gather', 'as_reflections', 'values_of', 'offsets_of', 'shard_arrays', 'powder_intensity', 'largest_of_each',
+           'array_file', 'write_arrays', 'sealed_rows', 'arrays_fit', 'read_peak_table', 'mapped', 'CrystalList',
+           'write_peak_table', 'ensure_peak_table', 'is_finished', 'add_arguments', 'refuse_empty_table', 'run',
+           'report']
 
 # %% ../nbs/04_peak_table.ipynb #1f137edc
 import csv
@@ -38,7 +39,7 @@ import pyarrow.parquet
 
 from .project import InputError, from_extra, replacing
 from .reflections import (D_MIN, POLARISATION, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, Peaks, Reflections, bragg_angle,
-                                lorentz_polarisation, merge_lines, reflections_of_all, scattering_length)
+                                inequivalent_reflections_of_all, lorentz_polarisation, merge_lines, reflections_of_all, scattering_length)
 from .structures import REASONS, Crystal, Rejection, Source, open_source
 
 # %% ../nbs/04_peak_table.ipynb #dd060beb
@@ -261,17 +262,28 @@ def crew(
             raise InputError(f"--scheduler {scheduler}: no Dask scheduler answers there; give its address as in tcp://host:8786") from error
         yield client.get_executor(pure=False)
 
+# %% ../nbs/04_peak_table.ipynb #d77fefb4
+def given_up() -> tuple[type, ...]:
+    "What Dask raises for work whose workers died again and again; nothing where Dask is not in use."
+    distributed = sys.modules.get("distributed")
+    return (distributed.KilledWorker,) if distributed else ()
+
 # %% ../nbs/04_peak_table.ipynb #fe1789b5
 def shards_made(
     executor: Executor,
     ensure: Callable[[int], tuple[dict, bool]],  # ensure_shard of some table
     count: int,  # shards
 ) -> Iterator[tuple[dict, bool]]:  # as they are ready
-    "See that all shards are there; what has not begun is dropped when one fails."
-    futures = [executor.submit(ensure, number) for number in range(count)]
+    "See that all shards are there; what has not begun is dropped when one fails. InputError when Dask gives one up."
+    futures = {executor.submit(ensure, number): number for number in range(count)}
     try:
         for future in as_completed(futures):
-            yield future.result()
+            try:
+                made = future.result()
+            except given_up() as error:
+                raise InputError(f"shard {futures[future]}: the workers that had it died one after the other, most likely for want of memory; "
+                                 "finished shards are kept, run again with fewer workers or more memory to go on") from error
+            yield made
     finally:
         for future in futures:
             future.cancel()
@@ -298,6 +310,12 @@ def with_rate(
     if shown:
         print(f"\r{done} of {records} records in {time.monotonic() - started:.1f} s, {rejected} set aside" + " " * 20, file=sys.stderr, flush=True)
 
+# %% ../nbs/04_peak_table.ipynb #5e388a77
+def are_compiled() -> bool:
+    "Whether numba has kept the kernel of the reflections on disk."
+    kernel = inequivalent_reflections_of_all
+    return any(Path(kernel.stats.cache_path).glob(f"reflections.{kernel.__name__}-*.nbi"))
+
 # %% ../nbs/04_peak_table.ipynb #e9bd4102
 def make_table(
     source: Source,
@@ -314,6 +332,8 @@ def make_table(
         refuse_other_table(folder, settings)
     count = -(-settings["records"] // settings["shard_records"])
     ensure = functools.partial(ensure_shard, source, folder, settings)
+    if progress and not are_compiled():
+        print("compiling, once after each installation: this takes half a minute", file=sys.stderr, flush=True)
     try:
         with crew(workers, scheduler) as executor:
             made = list(with_rate(shards_made(executor, ensure, count), settings["records"], progress))
@@ -730,6 +750,19 @@ def add_arguments(
     where.add_argument("--workers", type=int, metavar="N", help="processes on this machine (default: threads in one process)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask cluster whose workers see SOURCE and DIR under the same paths")
 
+# %% ../nbs/04_peak_table.ipynb #d2b8fcd3
+def refuse_empty_table(
+    source: Source,
+    folder: Path,  # of the table
+    summary: dict,  # what table.json holds
+) -> None:
+    "InputError with the first reason when all records of a source were set aside."
+    if summary["counts"]["crystals"] or not summary["rejected"]:
+        return
+    with open(folder / "rejected.csv", encoding="utf-8", newline="") as file:
+        first = Rejection(*list(csv.reader(file))[1])
+    raise InputError(f"{source.name}: none of {len(source)} records can be used; the first: {first.identifier}: {SET_ASIDE[first.reason]} ({first.detail})")
+
 # %% ../nbs/04_peak_table.ipynb #7966c513
 def run(
     given,  # what `add_arguments` parsed
@@ -742,6 +775,7 @@ def run(
     source = open_source(given.source, given.limit)
     settings = table_settings(source, "neutron" if given.neutrons else "X-ray", given.displacements, given.shard, given.d_min)
     summary = make_table(source, given.out, settings, given.workers, given.scheduler, progress=True)
+    refuse_empty_table(source, Path(given.out), summary)
     seconds = time.monotonic() - started
     print(report(Path(given.out), summary))
     print(f"{len(source)} records in {seconds:.1f} s, {len(source) / seconds:.0f}/s")

@@ -1,7 +1,7 @@
 # Generated from nbs/04_peak_table.ipynb; edit the notebook, then run make export.
 from dataclasses import fields
 from dataclasses import replace
-from difcon.peak_table import PeakTable, add_arguments, ensure_peak_table, gather, is_whole, open_shard, read_peak_table, run, seal, shard_path, table_summary, wavelength_of_lines, without_unknown, write_peak_table
+from difcon.peak_table import CrystalList, PeakTable, add_arguments, are_compiled, ensure_peak_table, gather, is_whole, make_table, open_shard, read_peak_table, run, seal, shard_path, table_settings, table_summary, wavelength_of_lines, without_unknown, write_peak_table
 from difcon.project import InputError
 from difcon.project import from_extra
 from difcon.reflections import D_MIN
@@ -208,6 +208,15 @@ def test_the_command_makes_a_table():
         assert contents(folder) == files and all(path.stat().st_mtime_ns == made for path, made in times.items())
 
 
+def test_the_first_run_says_that_it_compiles():
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as shown:
+        for compiled in (True, False):
+            patch.setattr(sys.modules[make_table.__module__], "are_compiled", lambda: compiled)
+            called("amcsd", "--limit", 12, "--out", folder)
+            assert ("compiling, once" in shown.getvalue()) != compiled
+    assert are_compiled()
+
+
 def test_neutrons_know_no_polarisation():
     with tempfile.TemporaryDirectory() as folder:
         called("amcsd", "--limit", 30, "--neutrons", "--out", folder)
@@ -305,12 +314,18 @@ def test_mistakes():
     with tempfile.TemporaryDirectory() as folder:
         called("amcsd", "--limit", 12, "--out", folder)
         (Path(folder) / "file").touch()
+        (Path(folder) / "bad").mkdir()
+        for name in ("a.cif", "b.cif"):
+            (Path(folder) / "bad" / name).write_text("no CIF at all")
+        (Path(folder) / "polonium.cif").write_text(SALT_CIF.replace("Na 0", "Po 0"))
         for arguments, message in {
             ("amcsd", "--limit", 13, "--out", folder): "another peak table .*records.* 12 there, 13 wanted",
             ("amcsd", "--limit", 12, "--neutrons", "--out", folder): "radiation X-ray there, neutron wanted",
             ("amcsd", "--out", f"{folder}/file"): "file: cannot be made a folder",
             ("amcsd", "--out", "/proc/none/table"): "/proc/none/table: cannot be made a folder",
             ("no-such-source", "--out", folder): "no-such-source",
+            (f"{folder}/bad", "--out", f"{folder}/empty"): "bad: none of 2 records can be used; the first: a.*: the file is damaged, too large or no CIF",
+            (f"{folder}/polonium.cif", "--neutrons", "--out", f"{folder}/silent"): "none of 1 records can be used; .*no neutron scattering length .*Po",
             ("amcsd", "--workers", 0, "--out", folder): "--workers 0: give 1 or more",
             **{("amcsd", "--d-min", d_min, "--out", folder): f"--d-min {d_min}: give 0.3 to 3.0 Å" for d_min in (0.0, -1.0, 0.29, 4.0, "nan", "inf")},
             ("amcsd", "--limit", 12, "--d-min", 0.8, "--out", folder): "d_min 0.89.* there, 0.8 wanted",
@@ -336,6 +351,21 @@ def test_a_killed_worker_changes_nothing():
         assert "800 records in" in printed and "Traceback" not in errors, errors
         called(*arguments, whole)
         assert contents(killed) == contents(whole)
+
+
+def test_a_deadly_shard():
+    dask = from_extra("dask", "cluster")
+
+
+    class Deadly(CrystalList):
+        def read(self, chosen):
+            os._exit(1)
+
+
+    source = Deadly(read_amcsd(2)[0])
+    with tempfile.TemporaryDirectory() as folder, dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        with pytest.raises(InputError, match="shard 0: the workers that had it died"):
+            make_table(source, folder, table_settings(source), workers=1)
 
 
 def test_a_running_cluster_is_used():
