@@ -1,9 +1,15 @@
 # Generated from nbs/04_peak_table.ipynb; edit the notebook, then run make export.
 from dataclasses import fields
-from difcon.peak_table import PeakTable, add_arguments, ensure_peak_table, gather, is_whole, read_peak_table, run, seal, table_summary, write_peak_table
+from dataclasses import replace
+from difcon.peak_table import CrystalList, PeakTable, add_arguments, are_compiled, ensure_peak_table, gather, is_whole, make_table, open_shard, read_peak_table, run, seal, shard_path, table_settings, table_summary, wavelength_of_lines, without_unknown, write_peak_table
 from difcon.project import InputError
 from difcon.project import from_extra
+from difcon.reflections import D_MIN
 from difcon.reflections import Peaks
+from difcon.reflections import TWO_THETA_MAX
+from difcon.reflections import TWO_THETA_STEP
+from difcon.reflections import WAVELENGTH
+from difcon.reflections import WEAKEST
 from difcon.reflections import bragg_angle
 from difcon.reflections import intensities
 from difcon.reflections import reflections
@@ -31,6 +37,19 @@ def test_any_damage_breaks_the_seal():
     assert is_whole(whole) and not is_whole(b"") and not is_whole(whole[:-1])
     for place in range(len(whole)):
         assert not is_whole(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+
+
+def test_elements_without_a_scattering_length_are_set_aside():
+    some = read_amcsd(12)[0]
+    polonium = replace(some[3], identifier="polonium", numbers=np.where(some[3].numbers == some[3].numbers[0], 84, some[3].numbers))
+    good, rejected = without_unknown([*some, polonium], "neutron")
+    assert good == some and rejected == [("polonium", "scattering length", "Po")]
+    assert without_unknown([polonium], "X-ray") == ([polonium], [])
+
+
+def test_wavelengths_of_lines():
+    assert wavelength_of_lines(D_MIN) == wavelength_of_lines(2.0) == WAVELENGTH
+    assert np.isclose(bragg_angle(0.5, wavelength_of_lines(0.5)), TWO_THETA_MAX)
 
 
 def test_ragged_gather():
@@ -189,6 +208,45 @@ def test_the_command_makes_a_table():
         assert contents(folder) == files and all(path.stat().st_mtime_ns == made for path, made in times.items())
 
 
+def test_the_first_run_says_that_it_compiles():
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as shown:
+        for compiled in (True, False):
+            patch.setattr(sys.modules[make_table.__module__], "are_compiled", lambda: compiled)
+            called("amcsd", "--limit", 12, "--out", folder)
+            assert ("compiling, once" in shown.getvalue()) != compiled
+    assert are_compiled()
+
+
+def test_neutrons_know_no_polarisation():
+    with tempfile.TemporaryDirectory() as folder:
+        called("amcsd", "--limit", 30, "--neutrons", "--out", folder)
+        table = read_peak_table(folder)
+    for s in range(len(table)):
+        lines = slice(*table.offsets[s : s + 2])
+        expected = intensities(table.d_spacing[lines], table.structure_factor_squared[lines], table.multiplicity[lines], polarisation=0.0)
+        assert np.allclose(table.intensity[lines], expected, rtol=1e-5) and expected.min() > 0.99 * WEAKEST
+        parts = slice(*table.reflection_offsets[s : s + 2])
+        assert np.isclose(table.reflection_intensity[parts].sum(), expected.sum(), rtol=1e-4)
+
+
+def test_smaller_d_spacings_are_stored_and_not_seen():
+    with tempfile.TemporaryDirectory() as folder:
+        tables = {}
+        for d_min in (0.5, D_MIN, 1.5):
+            called("amcsd", "--limit", 20, "--d-min", d_min, "--out", f"{folder}/{d_min}")
+            assert table_summary(f"{folder}/{d_min}")["settings"]["d_min"] == d_min
+            smallest = open_shard(shard_path(Path(folder) / str(d_min), 0)).read()["d_spacing"].to_pylist()
+            assert d_min - 1e-9 <= min(map(min, smallest)) < 1.01 * d_min
+            tables[d_min] = read_peak_table(f"{folder}/{d_min}")
+        for row in range(len(tables[1.5])):
+            near, usual, far = (tables[d_min].peaks([row]) for d_min in (0.5, D_MIN, 1.5))
+            assert near.two_theta.max() <= TWO_THETA_MAX + 1e-6 and far.two_theta.max() < 62
+            strong = [lines.two_theta[lines.intensity > 1e-3] for lines in (near, usual)]
+            assert len(strong[0]) == len(strong[1]) and np.abs(strong[0] - strong[1]).max() < 2 * TWO_THETA_STEP
+            begin = usual.two_theta[(usual.two_theta < far.two_theta.max() + 1e-6) & (usual.intensity > 1e-3)]
+            assert np.isin(begin, far.two_theta).all()
+
+
 def wait_for_shards(folder, count, process):
     "Wait until a process has made so many shards."
     while len(list(Path(folder).glob("shard-*"))) < count:
@@ -230,7 +288,9 @@ def test_damaged_shards_are_made_again():
 
 def test_a_full_disk():
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        arguments = ("amcsd", "--limit", 60, "--shard", 10, "--out", folder)
+        arguments = ("amcsd", "--limit", 60, "--shard", 10, "--out")
+        whole, cut = Path(folder) / "whole", Path(folder) / "cut"
+        called(*arguments, whole)
         write, written = Path.write_bytes, []
 
         def write_until_full(path, data):
@@ -241,24 +301,34 @@ def test_a_full_disk():
 
         patch.setattr(Path, "write_bytes", write_until_full)
         with pytest.raises(InputError, match="No space left on device; finished shards are kept"):
-            called(*arguments)
+            called(*arguments, cut)
         patch.undo()
-        assert len(contents(folder)) == 3
-        called(*arguments)
-        assert len(read_peak_table(folder)) == table_summary(folder)["counts"]["crystals"]
+        finished = {path: path.stat().st_mtime_ns for path in cut.iterdir()}
+        assert len(finished) == 3 and all(path.name in contents(whole) for path in finished)
+        called(*arguments, cut)
+        assert contents(cut) == contents(whole)
+        assert all(path.stat().st_mtime_ns == made for path, made in finished.items())
 
 
 def test_mistakes():
     with tempfile.TemporaryDirectory() as folder:
         called("amcsd", "--limit", 12, "--out", folder)
         (Path(folder) / "file").touch()
+        (Path(folder) / "bad").mkdir()
+        for name in ("a.cif", "b.cif"):
+            (Path(folder) / "bad" / name).write_text("no CIF at all")
+        (Path(folder) / "polonium.cif").write_text(SALT_CIF.replace("Na 0", "Po 0"))
         for arguments, message in {
             ("amcsd", "--limit", 13, "--out", folder): "another peak table .*records.* 12 there, 13 wanted",
             ("amcsd", "--limit", 12, "--neutrons", "--out", folder): "radiation X-ray there, neutron wanted",
             ("amcsd", "--out", f"{folder}/file"): "file: cannot be made a folder",
             ("amcsd", "--out", "/proc/none/table"): "/proc/none/table: cannot be made a folder",
             ("no-such-source", "--out", folder): "no-such-source",
+            (f"{folder}/bad", "--out", f"{folder}/empty"): "bad: none of 2 records can be used; the first: a.*: the file is damaged, too large or no CIF",
+            (f"{folder}/polonium.cif", "--neutrons", "--out", f"{folder}/silent"): "none of 1 records can be used; .*no neutron scattering length .*Po",
             ("amcsd", "--workers", 0, "--out", folder): "--workers 0: give 1 or more",
+            **{("amcsd", "--d-min", d_min, "--out", folder): f"--d-min {d_min}: give 0.3 to 3.0 Å" for d_min in (0.0, -1.0, 0.29, 4.0, "nan", "inf")},
+            ("amcsd", "--limit", 12, "--d-min", 0.8, "--out", folder): "d_min 0.89.* there, 0.8 wanted",
             ("amcsd", "--limit", 12, "--scheduler", "tcp://127.0.0.1:9", "--out", folder): "127.0.0.1:9: no Dask scheduler",
             ("amcsd", "--limit", 12, "--scheduler", "nonsense:", "--out", folder): "nonsense:: no Dask scheduler",
         }.items():
@@ -281,6 +351,21 @@ def test_a_killed_worker_changes_nothing():
         assert "800 records in" in printed and "Traceback" not in errors, errors
         called(*arguments, whole)
         assert contents(killed) == contents(whole)
+
+
+def test_a_deadly_shard():
+    dask = from_extra("dask", "cluster")
+
+
+    class Deadly(CrystalList):
+        def read(self, chosen):
+            os._exit(1)
+
+
+    source = Deadly(read_amcsd(2)[0])
+    with tempfile.TemporaryDirectory() as folder, dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        with pytest.raises(InputError, match="shard 0: the workers that had it died"):
+            make_table(source, folder, table_settings(source), workers=1)
 
 
 def test_a_running_cluster_is_used():

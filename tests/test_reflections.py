@@ -3,7 +3,7 @@ from dataclasses import replace
 from difcon.project import InputError
 from difcon.project import data_file
 from difcon.project import needs_data
-from difcon.reflections import Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, inequivalent_reflections_of_all, intensities, largest_indices, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
+from difcon.reflections import D_MIN, POLARISATION, Reflections, STEP, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, ascending, bragg_angle, columns_of_sphere, cubic_weights, d_spacing, flatten, form_factor, form_factor_table, in_strong_lines, inequivalent_reflections_of_all, intensities, largest_indices, largest_step, lattice_rotations, laue_rotations, lorentz_polarisation, merge_equivalents, merge_lines, metrics_of, monochromator_polarisation, reflections, reflections_of_all, scattering_length, scattering_table, squared_length, structure_factors
 from difcon.structures import Crystal
 from difcon.structures import orthogonalisation_matrix
 from difcon.structures import read_amcsd
@@ -66,6 +66,7 @@ def test_the_sphere_is_whole():
     assert 2 * size == np.count_nonzero((lengths <= 1) & (lengths > 0))
     assert all(math.isclose(squared_length(metric, *box[i]), lengths[i], rel_tol=1e-9, abs_tol=1e-12) for i in range(0, len(box), 97))
     assert all(np.abs(box[lengths <= 1]).max(axis=0) == largest_indices(metric, 1.0))
+    assert largest_step(columns) == max(columns[..., 1].max(), np.abs(columns[..., 0]).max())
 
 
 def test_rotations_of_lattices():
@@ -82,6 +83,19 @@ def test_rotations_of_lattices():
     assert len({rotation.tobytes() for rotation in lattice_rotations(sheared @ sheared.T / 25.0)}) == 24
 
 
+def test_sorted_and_equal_ones_left_as_they_stand():
+    for size in (0, 1, 2, 3, 16, 17, 1000):
+        values = np.random.default_rng(size).integers(0, 1 + size // 3, size).astype(float)
+        assert np.array_equal(ascending(values), np.argsort(values, kind="stable"))
+
+
+def test_weak_lines_are_those_of_the_radiation():
+    low, right = lorentz_polarisation(np.array([10.0, 90.0]), 0.0)
+    mean, g_squared = np.array([1.0, 1.5 * WEAKEST * low / right]), d_spacing(np.array([10.0, 90.0])) ** -2
+    for polarisation, kept in ((POLARISATION["neutron"], 2), (POLARISATION["X-ray"], 1)):  # X-rays are weaker by half at a right angle
+        assert in_strong_lines(np.arange(2), g_squared, mean, np.ones(2, dtype=np.int32), (WAVELENGTH, polarisation)).sum() == kept
+
+
 def random_crystal(seed=0, atoms=7, cell=(6.1, 5.2, 7.3, 81.0, 95.0, 102.0)):
     "A crystal of random atoms, some shared and some partly there."
     draws = np.random.default_rng(seed)
@@ -91,7 +105,7 @@ def random_crystal(seed=0, atoms=7, cell=(6.1, 5.2, 7.3, 81.0, 95.0, 102.0)):
 
 def plain_reflections(crystal, g_max, radiation="X-ray"):
     "All reflections of a crystal by the formula: 1/d and |F|²."
-    indices = np.stack(np.meshgrid(*[np.arange(-12, 13)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    indices = np.stack(np.meshgrid(*[np.arange(-16, 17)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     g = np.linalg.norm(indices @ np.linalg.inv(orthogonalisation_matrix(crystal.cell)), axis=1)
     indices, g = indices[(g > 0) & (g <= g_max)], g[(g > 0) & (g <= g_max)]
     total = np.zeros(len(g), dtype=complex)
@@ -123,6 +137,17 @@ def test_displacements_and_neutrons_equal_the_plain_sum():
         assert np.isclose((found.multiplicity * found.structure_factor_squared).sum(), f_squared.sum(), rtol=1e-4)
     still = reflections_of_all([moving])
     assert np.array_equal(still.structure_factor_squared, reflections_of_all([crystal]).structure_factor_squared)
+
+
+def test_smaller_d_spacings():
+    crystal = random_crystal(2)
+    for d_min, wavelength in ((0.5, 0.7107), (1.5, WAVELENGTH)):
+        found, (g, f_squared) = reflections_of_all([crystal], d_min=d_min, wavelength=wavelength), plain_reflections(crystal, 1 / d_min)
+        assert d_min <= found.d_spacing.min() < 1.02 * d_min
+        assert np.isclose((found.multiplicity * found.structure_factor_squared).sum(), f_squared.sum(), rtol=1e-4)
+    for d_min in (0.5, 0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(InputError, match=f"d_min {d_min} Å: give more than half"):
+            reflections_of_all([crystal], d_min=d_min)
 
 
 def test_lines_depend_on_the_crystal_alone():
@@ -187,7 +212,7 @@ def test_equivalents_make_the_friedel_half():
         rotations = laue_rotations(atoms.metrics[0], columns, hkl, f_squared)
         kept, _, mean, multiplicity = merge_equivalents(columns, hkl, g_squared, f_squared, rotations, WAVELENGTH)
         assert multiplicity.sum() == 2 * size and np.isclose((multiplicity * mean).sum(), 2 * f_squared.sum(), rtol=1e-12)
-        images = hkl[kept].astype(int) @ rotations  # (G, R, 3)
+        images = hkl[kept] @ rotations  # (G, R, 3)
         largest = [max(max(map(tuple, row)), max(map(tuple, -row))) for row in images.transpose(1, 0, 2)]
         assert np.mean([tuple(own) == best for own, best in zip(hkl[kept], largest)]) > 0.99  # others: in another line
 
@@ -294,15 +319,15 @@ def difference_of_lines(first, second):
 
 def lines_with_form_factors(crystal, table):
     "2θ and relative intensity by difcon's sums with a scattering table."
-    limits = 1 / float(d_spacing(TWO_THETA_MAX)), WAVELENGTH
-    found = Reflections(*inequivalent_reflections_of_all(limits, table, *flatten([crystal])))
+    beam = WAVELENGTH, POLARISATION["X-ray"]
+    found = Reflections(*inequivalent_reflections_of_all(1 / D_MIN, beam, table, *flatten([crystal])))
     lines = merge_lines(found.offsets, found.d_spacing, found.structure_factor_squared, found.multiplicity, WAVELENGTH)[1:]
     return bragg_angle(lines[0]), intensities(*lines)
 
 
 def differences_from_oracles(crystals):
     "For each crystal the differences in intensity: from pymatgen, from gemmi with gemmi's form factors and with difcon's."
-    own = scattering_table("X-ray", 1 / float(d_spacing(TWO_THETA_MAX)))
+    own = scattering_table("X-ray", 1 / D_MIN)
     s = (np.arange(own.shape[1]) - 1) * STEP
     theirs = np.full_like(own, np.nan)
     for number in range(1, 99):
@@ -315,12 +340,18 @@ def differences_from_oracles(crystals):
     return np.array(rows)
 
 
+def check_differences(differences):
+    "Equal to pymatgen to 1e-6 and to gemmi to 1e-5 with equal form factors; with different ones four of five crystals are within 1 %, all within 5 %."
+    assert np.all(differences.max(axis=0) < [1e-6, 1e-5, 0.05]), differences.max(axis=0)
+    assert np.mean(differences[:, 2] < 0.01) > 0.8, np.sort(differences[:, 2])
+
+
 def test_equal_to_pymatgen_and_gemmi():
     drawn = drawn_from_all_systems(read_amcsd(1500)[0], count=100, largest=40)
     assert len({SYSTEM_OF_SPACE_GROUP[crystal.space_group - 1] for crystal in drawn}) == 7 and len(drawn) == 100
     assert sum(crystal.occupancies.min() < 0.99 for crystal in drawn) > 10
     differences = differences_from_oracles(drawn)
-    assert np.all(differences.max(axis=0) < [1e-6, 1e-5, 0.05]) and np.median(differences[:, 2]) < 0.01, differences.max(axis=0)
+    check_differences(differences)
     for crystal in drawn[:30]:
         two_theta, _ = pymatgen_lines(crystal)
         assert np.abs(bragg_angle(reflections(crystal)[0]) - two_theta).max() < 1e-6  # as many, and in the same places
@@ -335,8 +366,7 @@ def materials_project(count, largest):
 def test_cells_of_the_materials_project_equal_both_oracles():
     cells = materials_project(100, 20)
     assert len({SYSTEM_OF_SPACE_GROUP[crystal.space_group - 1] for crystal in cells}) == 7 and len(cells) == 100
-    differences = differences_from_oracles(cells)
-    assert np.all(differences.max(axis=0) < [1e-6, 1e-5, 0.05]) and np.median(differences[:, 2]) < 0.01, differences.max(axis=0)
+    check_differences(differences_from_oracles(cells))
 
 
 def test_other_wavelengths_need_no_new_sums():
