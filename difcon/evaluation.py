@@ -6,11 +6,12 @@
 __all__ = ['TESTS', 'NETWORKS', 'MODELS', 'PAPER', 'PAPER_NAMES', 'PAPER_PATTERNS', 'PAPER_CRYSTALS', 'NO_MEASURED_SET',
            'IN_LIBRARY', 'OUT_OF_LIBRARY', 'LIBRARY_PARTS', 'bootstrap_interval', 'Score', 'scores', 'table_row',
            'paper_cells', 'results_table', 'tidy_table', 'majority_class', 'confusion', 'draw_confusion',
-           'network_cards', 'same_training_data', 'load_networks', 'predicted_classes', 'cleaned_batches',
-           'credit_trigonal', 'draw_results', 'library_matches', 'library_parts', 'library_table']
+           'network_cards', 'same_training_data', 'load_networks', 'predicted_classes', 'by_cleaning',
+           'predicted_as_cleaned', 'cleaned_batches', 'credit_trigonal', 'draw_results', 'library_matches',
+           'library_parts', 'library_table']
 
 # %% ../nbs/60_evaluation.ipynb #8291d549
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -252,14 +253,37 @@ def predicted_classes(
                 parts[model][task].append(getattr(output, task).argmax(dim=1).numpy())
     return {model: {task: np.concatenate(some) for task, some in tasks.items()} for model, tasks in parts.items()}
 
+# %% ../nbs/60_evaluation.ipynb #e7ebfca7
+def by_cleaning(
+    cards: Mapping[str, dict],  # model to the card of its weights
+) -> dict[str, list[str]]:  # method of cleaning to the models that take it
+    "Which models take patterns cleaned in the same way."
+    models = {}
+    for model, card in cards.items():
+        models.setdefault(settings_from(card["settings"]).cleaning, []).append(model)
+    return models
+
+# %% ../nbs/60_evaluation.ipynb #15a53725
+def predicted_as_cleaned(
+    networks: Mapping[str, torch.nn.Module],  # model to its network
+    cards: Mapping[str, dict],  # model to the card of its weights
+    batches: Callable[[str], Iterable[torch.Tensor]],  # method of cleaning to (b, 12000) patterns, some at a time
+) -> dict[str, dict[str, np.ndarray]]:  # model to task to (B,) classes from 0
+    "The most probable classes, each network being shown patterns cleaned as its card says."
+    found = {}
+    for method, models in by_cleaning(cards).items():
+        found |= predicted_classes({model: networks[model] for model in models}, batches(method))
+    return found
+
 # %% ../nbs/60_evaluation.ipynb #5385d6ef
 def cleaned_batches(
     patterns: Sequence[Pattern],  # measured
     size: int = 128,  # patterns at a time
+    cleaning: str = "snip",  # the method
 ) -> Iterable[torch.Tensor]:  # (≤ size, 12000)
     "Measured patterns as networks take them: in the reference bins, cleaned."
     for first in range(0, len(patterns), size):
-        yield clean(torch.from_numpy(np.stack([to_bins(pattern) for pattern in patterns[first : first + size]])))
+        yield clean(torch.from_numpy(np.stack([to_bins(pattern) for pattern in patterns[first : first + size]])), cleaning)
 
 # %% ../nbs/60_evaluation.ipynb #c8859533
 NO_MEASURED_SET = f"no data: set DIFCON_DATA to a folder with {MEASURED_SET} (notebook 03 says how to get it)"

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['FOURTH_DIFFERENCE', 'LEAST_NOISE', 'ANODES', 'KALPHA2_SHARE', 'CANDIDATE', 'GROUP_GAP', 'LARGEST_GROUP', 'MARGIN',
-           'STANDING_OUT', 'FAINTEST', 'PeakList', 'on_even_steps', 'background_below', 'noise_variance',
+           'STANDING_OUT', 'FAINTEST', 'COARSEST', 'PeakList', 'on_even_steps', 'background_below', 'noise_variance',
            'typical_width', 'doublet_of', 'partner_shift', 'strip_partners', 'bends', 'candidates', 'profiles',
            'fit_profiles', 'groups_of', 'Fit', 'fit_group', 'fit_lines', 'search', 'find_peaks', 'as_text',
-           'add_arguments', 'run']
+           'check_steps', 'add_arguments', 'run']
 
 # %% ../nbs/52_peak_search.ipynb #d3d243b8
 import argparse
@@ -25,6 +25,7 @@ from scipy.signal import peak_widths
 from .augment.binning import BIN_WIDTH
 from .cleaning import CELL, background
 from .measured import Pattern, read_pattern
+from .project import InputError
 from .reflections import WAVELENGTH, bragg_angle, d_spacing
 
 # %% ../nbs/52_peak_search.ipynb #0f430d9e
@@ -391,6 +392,19 @@ def as_text(
         lines.append("{:9.4f} {:12.6g}  # full width {:.3f}°, significance {:.1f}".format(*row))
     return "\n".join(lines)
 
+# %% ../nbs/52_peak_search.ipynb #c91b5f9a
+COARSEST = 0.25  # degrees between points, at the median
+
+
+def check_steps(
+    pattern: Pattern,
+) -> None:
+    "InputError when the points lie so far apart that they are a list of peaks."
+    step = float(np.median(np.diff(pattern.two_theta)))
+    if step > COARSEST:
+        raise InputError(f"{pattern.name}: its points lie {step:.2g}° apart, as in a list of peaks; "
+                         f"give the pattern itself, with steps of at most {COARSEST}°, or the list to difcon index")
+
 # %% ../nbs/52_peak_search.ipynb #17886c86
 def add_arguments(
     parser: argparse.ArgumentParser,  # of the command
@@ -403,6 +417,11 @@ def add_arguments(
 def run(
     given: argparse.Namespace,  # the options
 ) -> int:  # exit code
-    "Print the peaks of a pattern."
-    print(as_text(find_peaks(read_pattern(given.file, given.wavelength)), given.file))
+    "Print the peaks of a pattern; InputError when it has none."
+    pattern = read_pattern(given.file, given.wavelength)
+    check_steps(pattern)
+    peaks = find_peaks(pattern)
+    if not len(peaks):
+        raise InputError(f"{given.file}: no line stands out from the noise; is this a powder pattern, with 2θ in the first column and intensity in the second?")
+    print(as_text(peaks, given.file))
     return 0

@@ -1,13 +1,21 @@
 # Generated from nbs/60_evaluation.ipynb; edit the notebook, then run make export.
-from difcon.evaluation import LIBRARY_PARTS, MODELS, Score, bootstrap_interval, confusion, credit_trigonal, library_matches, library_parts, library_table, majority_class, network_cards, results_table, scores, tidy_table
+from dataclasses import asdict
+from difcon.augment.binning import BINS
+from difcon.cleaning import clean
+from difcon.evaluation import LIBRARY_PARTS, MODELS, Score, bootstrap_interval, by_cleaning, cleaned_batches, confusion, credit_trigonal, library_matches, library_parts, library_table, majority_class, network_cards, predicted_as_cleaned, results_table, scores, tidy_table
+from difcon.measured import Pattern
+from difcon.measured import to_bins
+from difcon.models.cnn import SymmetryOutput
 from difcon.project import InputError
 from difcon.symmetry import TASKS
 from difcon.symmetry import classes_of
+from difcon.training import Settings
 from pathlib import Path
 import numpy as np
 import pyarrow
 import pytest
 import tempfile
+import torch
 
 
 def test_interval_agrees_with_the_binomial():
@@ -92,6 +100,40 @@ def test_confusion_counts():
 def test_absent_weights_name_notebook_40():
     with tempfile.TemporaryDirectory() as folder, pytest.raises(InputError, match="cnn_static.safetensors.*40_training"):
         network_cards(folder)
+
+
+def test_models_by_cleaning():
+    cards = {model: {"settings": asdict(Settings("difcon", cleaning=method))} for model, method in (("cnn_aug", "snip"), ("simclr", "arpls"), ("difcon", "snip"))}
+    assert by_cleaning(cards) == {"snip": ["cnn_aug", "difcon"], "arpls": ["simclr"]}
+    del cards["simclr"]["settings"]["cleaning"]  # a card from before there was a choice
+    assert by_cleaning(cards) == {"snip": ["cnn_aug", "simclr", "difcon"]}
+
+
+def test_each_network_sees_its_own_cleaning():
+    class Levels(torch.nn.Module):
+        "Answers with the class that the first bin names."
+
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, patterns):
+            return SymmetryOutput(*[self.weight * torch.nn.functional.one_hot(patterns[:, 0].long(), 3)] * len(SymmetryOutput._fields))
+
+
+    networks = {"cnn_aug": Levels(), "difcon": Levels()}
+    cards = {model: {"settings": asdict(Settings("difcon", cleaning=method))} for model, method in (("cnn_aug", "snip"), ("difcon", "arpls"))}
+    seen = predicted_as_cleaned(networks, cards, lambda method: [torch.full((2, BINS), {"snip": 1.0, "arpls": 2.0}[method])])
+    assert seen["cnn_aug"]["space_group"].tolist() == [1, 1] and seen["difcon"]["crystal_system"].tolist() == [2, 2]
+
+
+def test_measured_patterns_are_cleaned_as_asked():
+    two_theta = np.arange(5, 90, 0.01)
+    counts = 50 * np.exp(-two_theta / 20) + np.exp(-((two_theta - 30) ** 2) / 0.02)
+    patterns = [Pattern("one", two_theta, counts, 1.5418), Pattern("two", two_theta, counts[::-1], 1.5418), Pattern("three", two_theta, counts**2, 1.5418)]
+    plain, other = (list(cleaned_batches(patterns, 2, method)) for method in ("snip", "rolling_minimum"))
+    assert [len(batch) for batch in other] == [2, 1] and not torch.allclose(plain[1], other[1])
+    assert torch.equal(other[1][0], clean(torch.from_numpy(to_bins(patterns[2])), "rolling_minimum"))
 
 
 def test_hexagonal_cells_of_trigonal_crystals():

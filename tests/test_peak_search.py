@@ -1,7 +1,7 @@
 # Generated from nbs/52_peak_search.ipynb; edit the notebook, then run make export.
 from difcon.measured import Pattern
 from difcon.models.ntreor import read_peak_list
-from difcon.peak_search import ANODES, PeakList, add_arguments, background_below, candidates, doublet_of, find_peaks, groups_of, noise_variance, on_even_steps, partner_shift, profiles, run, strip_partners, typical_width
+from difcon.peak_search import ANODES, PeakList, add_arguments, background_below, candidates, check_steps, doublet_of, find_peaks, groups_of, noise_variance, on_even_steps, partner_shift, profiles, run, strip_partners, typical_width
 from difcon.project import InputError
 from difcon.reflections import bragg_angle
 from difcon.reflections import d_spacing
@@ -154,6 +154,12 @@ def test_patterns_without_noise_or_with_few_points():
     assert len(find_peaks(Pattern("short", two_theta[:20], np.arange(20.0), 1.0))) <= 1
 
 
+def test_a_list_of_peaks_is_no_pattern():
+    check_steps(Pattern("pattern", np.arange(10, 90, 0.2), np.ones(400), 1.5406))
+    with pytest.raises(InputError, match="list.txt: its points lie 3.5° apart, as in a list of peaks; .* difcon index"):
+        check_steps(Pattern("list.txt", np.arange(10, 80, 3.5), np.ones(20), 1.5406))
+
+
 def command(*arguments):
     "What `difcon peaks` prints."
     parser = argparse.ArgumentParser()
@@ -180,3 +186,10 @@ def test_printed_peaks_are_a_peak_list():
         assert np.allclose(two_theta, found.two_theta, atol=1e-4) and np.allclose(heights, found.height, rtol=1e-2)
         with pytest.raises(InputError, match="no wavelength"):
             command(pattern_file(folder, pattern))
+
+
+def test_what_is_no_pattern_is_an_error():
+    spread, two_theta = np.linspace(12, 85, 20), np.arange(5, 60, 0.02)
+    for angles, counts, message in ((spread, np.linspace(900, 100, 20), "list of peaks"), (two_theta, 100 + two_theta, "no line stands out")):
+        with tempfile.TemporaryDirectory() as folder, pytest.raises(InputError, match=message):
+            command(pattern_file(folder, Pattern("no pattern", angles, counts, 1.5406)), "--wavelength", 1.5406)
