@@ -111,4 +111,5 @@ def robustness_table(
                     right = classes[task] == truth[task]
                     low, high = bootstrap_interval(right)
                     found.append((sweep.label, shown, name, short, len(rows), 100 * right.mean(), 100 * low, 100 * high))
-    return from_extra("pandas", "paper").DataFrame(found, columns=["effect", "strength", "model", "task", "patterns", "accuracy / %", "low", "high"]).round(1)
+    shares = ["accuracy / %", "low", "high"]
+    return from_extra("pandas", "paper").DataFrame(found, columns=["effect", "strength", "model", "task", "patterns", *shares]).round(dict.fromkeys(shares, 1))
