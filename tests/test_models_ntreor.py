@@ -1,5 +1,6 @@
 # Generated from nbs/30_ntreor.ipynb; edit the notebook, then run make export.
-from difcon.models.ntreor import Cell, METRICS, PRIMITIVE, SYSTEMS, Search, Trial, add_arguments, as_text, assign, best_zones, cell_parameters, centrings, checked_positions, choices_of_indices, crystal_system_by_indexing, de_wolff, extinction_suggestions, index, inverse_square_d, lattice_of, lattice_relation, lattice_symmetries, lines_of_cell, metric_in, metric_of_cell, nearest_line, niggli, observable_lines, observed_lines, position_of, possible_lines, ranked, read_peak_list, refine, run, shortest_axes, solve, sublattices, tensor, trial_forms, volume_of
+from dataclasses import replace
+from difcon.models.ntreor import Cell, METRICS, NO_CELL, PRIMITIVE, SYSTEMS, Search, Trial, add_arguments, assign, attempt, base_lines, best_zones, cell_parameters, centrings, checked_positions, choices_of_indices, crystal_system_by_indexing, de_wolff, distinct, dominant_row, extinction_suggestions, in_zone, index, inverse_square_d, lattice_of, lattice_relation, lattice_symmetries, lines_of_cell, metric_in, metric_of_cell, must_compile, nearest_line, niggli, observable_lines, observed_lines, position_of, possible_lines, ranked, read_peak_list, refine, run, shortest_axes, solve, sublattices, tensor, trial_forms, try_base_lines, try_zones, volume_of
 from difcon.project import InputError
 from difcon.reflections import WAVELENGTH
 from difcon.symmetry import extinction_group
@@ -121,6 +122,18 @@ def test_figure_of_merit_by_hand():
     assert abs(de_wolff(5.0, np.abs(np.array([1.01, 1.99, 3.02, 5.00]) - [1, 2, 3, 5]).mean(), possible) - 50) < 1e-9
 
 
+def test_only_a_cell_that_explains_every_line_bounds_the_volume():
+    metric = metric_of_cell((5.0, 5.0, 7.3, 90, 90, 90))
+    volume = volume_of(metric)
+    true = possible_lines(metric, 0.5, 1000)[:20]
+    for extra, trials, limit in [([], 1, 1.05 * volume), ([0.3], 1, 2000.0), ([], 0, 2000.0)]:
+        q = np.sort(np.append(true, extra))
+        slope, cells = np.sqrt(q) / 60, np.zeros((3, 8))
+        limits = np.array([60.0, 2000.0, trials])
+        assert attempt(q, 0.02 * slope, slope, metric.copy(), METRICS[1], centrings(1), limits, 2, (10.0, 20.0), 1e-5, np.zeros((len(q), 3)), np.zeros(len(q)), cells) == (trials > 0)
+        assert np.isclose(limits[1], limit) and limits[2] == 0 and (cells[:, 6].max() > 20) == (trials > 0)
+
+
 def test_forms_within_the_limits():
     assert trial_forms(0, (4, 4), 6)[:, 0].tolist() == [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 20]
     assert len(trial_forms(3, (2, 2), 4)) == 3 + 6 + 7 + 6  # permutations of axes are different forms
@@ -130,13 +143,22 @@ def test_forms_within_the_limits():
 def test_the_zones_of_a_lattice_are_found():
     metric = metric_of_cell((6.140, 10.736, 5.986, 82.27, 107.43, 102.67))
     q = possible_lines(metric, 0.2, 1000)[:20]
-    zones = best_zones(6, False, q, np.full(20, 1e-5), 5)
+    zones = best_zones(q[:6], False, q, np.full(20, 1e-5), 5)
     assert zones[0, 3] > 4 and (np.diff(zones[:, 3]) <= 0).all()
     b, c, d = zones[0, :3]
     k, l = np.indices((9, 9)).reshape(2, -1) - 4
     in_lattice = possible_lines(metric, 0.2, 1000)
     of_zone = b * k * k + c * l * l + d * k * l
     assert all(np.abs(in_lattice - q).min() < 1e-9 for q in of_zone[(of_zone > 0) & (of_zone < 0.2)])
+
+
+def test_a_short_axis_follows_from_one_line_outside_its_zone():
+    metric = metric_of_cell((16.1, 3.72, 8.9, 90, 97.3, 90))
+    q = possible_lines(metric, 0.2, 1000)[:20]
+    slope, cells = np.sqrt(q) / 60, np.zeros((5, 8))
+    assert sum(in_zone(line, 1e-9, metric[[0, 2, 4]]) for line in q) > 14
+    try_zones(q[:7], False, 40, q, 0.02 * slope, slope, METRICS[4], centrings(4), np.array([60.0, 2000.0, 1e6]), 0, (10.0, 20.0), 1e-5, cells)
+    assert abs(cells[cells[:, 6].argmax(), 7] / volume_of(metric) - 1) < 1e-6
 
 
 def test_slope_of_q_equals_a_difference():
@@ -146,6 +168,17 @@ def test_slope_of_q_equals_a_difference():
     assert np.allclose(lines.tolerance[0], 0.06 * lines.slope[0])  # the angle limits at low angle
     assert np.allclose(lines.tolerance[1], 0.0004 * 4 / 1.5418**2)  # sin²θ at high angle
     assert np.allclose(observed_lines(np.array([20.1, 60.1, 100.1]), 1.5418, Search(), shift=0.1).q, lines.q)
+
+
+def test_a_dominant_row_is_one_base_line():
+    layered = possible_lines(metric_of_cell((3.1, 3.1, 30.0, 90, 90, 120)), 0.2, 1000)
+    lines = observed_lines(position_of(layered[:20]) + np.random.default_rng(0).uniform(-0.02, 0.02, 20), WAVELENGTH, Search())
+    assert dominant_row(lines.q, lines.tolerance)[0] == 11
+    assert np.allclose(base_lines(lines), layered[[0, *range(11, 20)]], atol=3e-4) and abs(base_lines(lines)[0] - layered[0]) < abs(lines.q[0] - layered[0])
+    rhombohedral = np.square([3.0, 6, 9, 12, 12.4, 13.1]) / 900
+    assert dominant_row(rhombohedral[[1, 2, 3, 4, 5]], np.full(5, 1e-4))[0] == 3  # 006, 009, 0012
+    cubic = observed_lines(position_of(np.array([3.0, 4, 8, 11, 12, 16]) / 30), WAVELENGTH, Search())
+    assert (base_lines(cubic) == cubic.q).all()
 
 
 def test_the_symmetry_of_a_lattice_is_found_from_any_axes():
@@ -159,14 +192,22 @@ def test_the_symmetry_of_a_lattice_is_found_from_any_axes():
     assert names == ["orthorhombic", "tetragonal"]  # what it is, and what it nearly is
 
 
-def test_ranking_of_cells():
-    def small(system, m20, volume):
-        return Cell(system, "P", (1.0, 1.0, 1.0), (90.0, 90.0, 90.0), volume, m20, 1.0, 20, 0, 0.0)
+def small(system, m20, volume):
+    "A cell with little but a system, a figure of merit and a volume."
+    return Cell(system, "P", (1.0, 1.0, 1.0), (90.0, 90.0, 90.0), volume, m20, 1.0, 20, 0, 20, 0.0)
 
+
+def test_ranking_of_cells():
     cells = [small("orthorhombic", 100.0, 10.0), small("cubic", 80.0, 40.0), small("cubic", 80.0, 20.0), small("cubic", 60.0, 5.0)]
     assert ranked(cells, 0.8) == [cells[2], cells[1], cells[0], cells[3]]
     assert ranked(cells, 1.0) == [cells[0], cells[2], cells[1], cells[3]]
     assert ranked([], 0.7) == []
+
+
+def test_the_same_cell_is_listed_once():
+    first = small("cubic", 80.0, 20.0)
+    nearly, other = replace(first, lengths=(1.001, 1.0, 1.0), m20=70.0), replace(first, lengths=(1.01, 1.0, 1.0))
+    assert distinct([first, nearly, other, replace(first, centring="I")]) == [first, other, replace(first, centring="I")]
 
 
 def positions_of(system, centring, cell, wavelength=1.5418, two_theta_max=110.0):
@@ -199,8 +240,23 @@ def test_exact_lines_of_known_cells_are_indexed():
         volume = volume_of(metric_of_cell(cell)) / (2 if (system, centring) == ("triclinic", "C") else 1)
         assert best.system == system and best.unindexed == 0 and abs(best.volume / volume - 1) < 1e-3, (name, best)
         assert system == "triclinic" or best.centring == centring, (name, best)
-        if system not in ("monoclinic", "triclinic"):
+        if system == "triclinic":
+            true = np.linalg.inv(PRIMITIVE[centring]).T @ lattice_of(metric_of_cell(cell))
+            assert np.allclose(best.lengths + best.angles, niggli(true), atol=0.02), (name, best)
+        elif system != "monoclinic":
             assert np.allclose(sorted(best.lengths), sorted(cell[:3]), atol=2e-3), (name, best)
+
+
+def test_long_and_short_axes_are_found():
+    generator = np.random.default_rng(0)
+    for system, centring, cell in [("orthorhombic", "P", (4.1, 5.3, 27.9, 90, 90, 90)), ("hexagonal", "R", (4.1, 4.1, 70.3, 90, 90, 120)),
+                                   ("tetragonal", "I", (3.9, 3.9, 29.0, 90, 90, 90)), ("monoclinic", "P", (5.1, 6.2, 22.9, 90, 97.3, 90)),
+                                   ("monoclinic", "P", (16.1, 3.72, 8.9, 90, 97.3, 90))]:
+        lines = positions_of(system, centring, cell)[:20]
+        lines = lines[np.diff(lines, prepend=0) > 0.04]
+        for positions in (lines, np.sort(lines + generator.uniform(-0.02, 0.02, len(lines)))):
+            best = index(positions)[0]
+            assert best.system == system and abs(best.volume / volume_of(metric_of_cell(cell)) - 1) < 0.01, (cell, best)
 
 
 def test_indexing_does_not_depend_on_the_wavelength():
@@ -236,7 +292,7 @@ def test_the_setting_does_not_matter():
 def positions_in_group(space_group, centring, cell, two_theta_max=70.0):
     "All positions that a space group allows in its standard setting, at 1.5406 Å, degrees."
     lengths, angles = cell[:3], cell[3:]
-    miller, q = lines_of_cell(Cell("", centring, lengths, angles, 0.0, 0.0, 0.0, 20, 0, 0.0), inverse_square_d(two_theta_max, 1.5406))
+    miller, q = lines_of_cell(Cell("", centring, lengths, angles, 0.0, 0.0, 0.0, 20, 0, 20, 0.0), inverse_square_d(two_theta_max, 1.5406))
     return np.unique(position_of(q[~systematically_absent(space_group, miller)], 1.5406).round(6))
 
 
@@ -250,14 +306,23 @@ def test_the_extinction_group_is_suggested():
         assert [suggestion.absent for suggestion in suggestions] == sorted((suggestion.absent for suggestion in suggestions), reverse=True)
 
 
-def difcon_index(text, *options):
+def test_the_first_use_is_told_from_later_ones():
+    with tempfile.TemporaryDirectory() as folder:
+        assert must_compile(folder) and must_compile(None)
+        Path(folder, "ntreor.try_base_lines-100.py311.nbi").touch()
+        assert not must_compile(folder)
+    index([10.0, 20.0, 30.0, 40.0, 50.0], search=Search(trials=1))
+    assert must_compile(try_base_lines.stats.cache_path) == (try_base_lines.__module__ == "__main__")
+
+
+def difcon_index(text, *options, code=0):
     "What `difcon index` prints for a peak list."
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as printed:
         path = Path(folder) / "peaks.txt"
         path.write_text(text, encoding="utf-8")
-        assert run(parser.parse_args([str(path), *options])) == 0
+        assert run(parser.parse_args([str(path), *options])) == code
     return printed.getvalue()
 
 QUARTZ_LINES = "\n".join(f"{line:.2f}" for line in positions_in_group(154, "P", (4.913, 4.913, 5.405, 90, 90, 120), 80.0))
@@ -269,9 +334,20 @@ def test_the_command_ranks_cells():
     assert best["system"] == "hexagonal" and best["m20"] > 20 and np.allclose(best["lengths"], (4.913, 4.913, 5.405), atol=0.01)
     assert {"system": "hexagonal", "symbol": "P(62)--", "absent": answer["extinction_groups"][0]["absent"]} in answer["extinction_groups"]
     assert "hexagonal" in difcon_index(QUARTZ_LINES, "--wavelength", "1.5406").splitlines()[1]
-    assert "no cell found" in as_text([], [])
     with pytest.raises(InputError, match="between 0.1 and 5"):
         difcon_index(QUARTZ_LINES, "--wavelength", "15.4")
+    with pytest.raises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as complaint:
+        difcon_index(QUARTZ_LINES, "--wavelength", "1.5406", "--top", "0")
+    assert "whole number of 1 or more" in complaint.getvalue()
+
+
+def test_few_lines_and_none_indexed_are_said():
+    few = difcon_index("\n".join(QUARTZ_LINES.splitlines()[:8]), "--wavelength", "1.5406").splitlines()
+    assert few[0].startswith("only 8 lines") and few[1].split()[:2] == ["M8", "F8"]
+    assert difcon_index(QUARTZ_LINES, "--wavelength", "1.5406").split()[:2] == ["M20", "F20"]
+    by_chance = "\n".join(f"{line:.3f}" for line in np.sort(np.random.default_rng(1).uniform(30, 90, 20)))
+    assert difcon_index(by_chance, "--wavelength", "1.5418", code=1).strip() == NO_CELL
+    assert json.loads(difcon_index(by_chance, "--wavelength", "1.5418", "--json", code=1)) == {"cells": [], "extinction_groups": []}
 
 
 def test_observable_lines_are_seen_once():
