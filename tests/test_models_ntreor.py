@@ -1,6 +1,6 @@
 # Generated from nbs/30_ntreor.ipynb; edit the notebook, then run make export.
 from dataclasses import replace
-from difcon.models.ntreor import Cell, METRICS, NO_CELL, PRIMITIVE, SYSTEMS, Search, Trial, add_arguments, assign, attempt, base_lines, best_zones, cell_parameters, centrings, checked_positions, choices_of_indices, crystal_system_by_indexing, de_wolff, distinct, dominant_row, extinction_suggestions, in_zone, index, inverse_square_d, lattice_of, lattice_relation, lattice_symmetries, lines_of_cell, metric_in, metric_of_cell, must_compile, nearest_line, niggli, observable_lines, observed_lines, position_of, possible_lines, ranked, read_peak_list, refine, run, shortest_axes, solve, sublattices, tensor, trial_forms, try_base_lines, try_zones, volume_of
+from difcon.models.ntreor import Cell, METRICS, NO_CELL, PRIMITIVE, SYSTEMS, Search, Trial, add_arguments, assign, attempt, base_lines, best_zones, cell_parameters, centrings, checked_positions, choices_of_indices, crystal_system_by_indexing, de_wolff, distinct, dominant_row, extinction_suggestions, in_zone, index, inverse_square_d, lattice_of, lattice_relation, lattice_symmetries, lines_of_cell, metric_in, metric_of_cell, must_compile, nearest_line, niggli, observable_lines, observed_lines, perhaps_spacings, position_of, possible_lines, ranked, read_peak_list, refine, run, shortest_axes, solve, sublattices, tensor, trial_forms, try_base_lines, try_zones, volume_of
 from difcon.project import InputError
 from difcon.reflections import WAVELENGTH
 from difcon.symmetry import extinction_group
@@ -30,6 +30,11 @@ def test_bad_positions_are_named():
             raise AssertionError(f"{bad} was accepted")
 
 
+def test_small_angles_may_be_spacings():
+    spacings = np.array([1.2, 1.5, 2.2, 3.3, 4.3, 7.1])
+    assert "--d-spacings" in perhaps_spacings(spacings, 1.54) and perhaps_spacings(spacings, 0.5) is None and perhaps_spacings(10 * spacings, 1.54) is None
+
+
 def peak_list_of(text, **options):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "peaks.txt"
@@ -50,7 +55,8 @@ def test_bad_peak_lists_are_named():
         ("10\n20\n\n20\n40\n50\n", "row 4 (20) repeats row 2", {}), ("10\n30\n20\n40\n50\n", "row 3 (20) is out of order", {}),
         ("10\n20\n30\n40\n200\n", "row 5: 2θ = 200", {}), ("10\n20\nnan\n40\n50\n", "row 3: 2θ = nan", {}), ("1 2 3\n", "row 1 has 3 numbers", {}),
         ("9\n7\n6\n5\n4\n", "add --d-spacings", {}), ("4\n5\n6\n7\n9\n", "leave out --d-spacings", {"d_spacings": True}),
-        ("9\n7\n6\n5\n0.5\n", "row 5: d = 0.5", {"d_spacings": True}), ("9\n7\n6\n5\n-1\n", "row 5: d = -1", {"d_spacings": True}),
+        ("9\n7\n6\n5\n0.5\n", "row 5: d = 0.5", {"d_spacings": True}), ("9\n7\n6\n5\n-1\n", "row 5: d = -1", {"d_spacings": True}), ("20,86\n26,64\n36,5\n39,4\n40,2\n", "write 20.86", {}),
+        ("9\n7\n7.5\n5\n4\n3\n", "add --d-spacings", {}),
     ]:
         with pytest.raises(InputError) as caught:
             peak_list_of(text, **options)
