@@ -174,8 +174,8 @@ def test_probabilities_sum_to_one():
 
 
 def test_temperatures_flatten_probabilities():
-    network, patterns = new_network(small_settings()), torch.rand(5, 12000, generator=torch.Generator().manual_seed(0))
-    plain, flat = predict_probabilities(network, patterns), predict_probabilities(network, patterns, temperatures={"space_group": 5.0})
+    network, five = new_network(small_settings()), torch.rand(5, 12000, generator=torch.Generator().manual_seed(0))
+    plain, flat = predict_probabilities(network, five), predict_probabilities(network, five, temperatures={"space_group": 5.0})
     assert np.array_equal(plain["crystal_system"], flat["crystal_system"])
     assert (flat["space_group"].max(1) < plain["space_group"].max(1)).all() and np.array_equal(flat["space_group"].argmax(1), plain["space_group"].argmax(1))
     with tempfile.TemporaryDirectory() as folder:
