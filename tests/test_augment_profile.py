@@ -2,9 +2,11 @@
 from difcon.augment.binning import BINS
 from difcon.augment.binning import BIN_WIDTH
 from difcon.augment.binning import binning
-from difcon.augment.profile import NARROWEST, WIDEST, add_lines, add_peaks, full_width, integral, profile_table, pseudo_voigt
+from difcon.augment.profile import NARROWEST, WIDEST, add_lines, add_peaks, full_width, integral, profile, profile_table, pseudo_voigt
+from difcon.project import InputError
 import numpy as np
 import scipy.stats
+import torch
 
 
 def test_full_width_by_hand():
@@ -138,6 +140,32 @@ def test_lines_without_intensity_leave_nothing():
     add_peaks(pattern, np.zeros(0), np.zeros(0), np.zeros(0), profile_table(0.5, 0.0))
     add_peaks(pattern, np.array([20.0]), np.array([0.0]), np.array([0.1]), profile_table(0.5, 0.0))
     assert not pattern.any()
+
+
+def test_profile_of_arrays_and_tensors():
+    generator = np.random.default_rng(4)
+    two_theta, intensity = random_peaks(generator, 20)
+    widths, mixing = generator.uniform(0.05, 0.3, 20), generator.random(20)
+    exact = sum(direct_sum(two_theta[line:line + 1], intensity[line:line + 1], widths[line:line + 1], mixing[line], 0) for line in range(20))
+    assert np.abs(profile(two_theta, intensity, widths, mixing) - exact).max() < 1e-3 * exact.max()
+    skewed = direct_sum(two_theta, intensity, np.full(20, 0.2), 0.4, -0.7)
+    assert np.abs(profile(two_theta, intensity, 0.2, 0.4, -0.7) - skewed).max() < 1e-3 * skewed.max()
+    tensors = [torch.from_numpy(each) for each in (two_theta, intensity, widths, mixing)]
+    found = profile(*tensors)
+    assert found.dtype == torch.float64 and np.array_equal(found.numpy(), profile(two_theta, intensity, widths, mixing))
+    assert not profile(np.zeros(0), np.zeros(0), 0.1).any()
+
+
+def test_profile_says_what_cannot_be_drawn():
+    one = np.ones(3)
+    for given, said in (((one, one[:2], 0.1), "(2,) intensities"), ((one, one, np.ones(2)), "(2,) widths"), ((one, one, 0.0), "above 0"), ((one, one * np.nan, 0.1), "finite"),
+                        ((one, one, 0.1, 1.5), "between 0 and 1"), ((one, one, 0.1, 0.5, 2.0), "rho=2.0"), ((one, one, 0.1, 0.5 * one, 0.5), "eta is one number")):
+        try:
+            profile(*given)
+        except InputError as error:
+            assert said in str(error), error
+        else:
+            raise AssertionError(said)
 
 
 def binned_and_convolved(two_theta, intensity, width, eta, finer, start):

@@ -6,7 +6,7 @@
 __all__ = ['NARROWEST', 'WIDEST', 'INTERVALS', 'HALF', 'ONE', 'CELLS', 'TOLERANCE', 'BESIDE', 'CELL', 'DEFAULT_MODE',
            'ACCURATE_MODE', 'full_width', 'error_function', 'pseudo_voigt', 'profile_table', 'integral', 'add_cells',
            'add_peak', 'hand_down', 'add_peaks', 'add_lorentzian', 'add_narrow_lorentzian', 'add_gaussian', 'add_tail',
-           'add_lines']
+           'add_lines', 'profile']
 
 # %% ../../nbs/16_profile.ipynb #5524d107
 import math
@@ -16,7 +16,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from .binning import BIN_WIDTH, BINS
-from ..project import keep_kernels
+from ..project import InputError, keep_kernels
 
 # %% ../../nbs/16_profile.ipynb #2324bbe1
 NARROWEST, WIDEST = 0.005, 0.05  # full widths before dilation, degrees (Table 1)
@@ -356,3 +356,30 @@ def add_lines(
     for cell in range(number):
         for place in range(CELL):
             pattern[cell * CELL + place] += cells[0, cell] + (np.float32(place) - np.float32((CELL - 1) / 2)) * cells[1, cell]
+
+# %% ../../nbs/16_profile.ipynb #057ec0ec
+def profile(
+    two_theta: np.ndarray,  # (P,) exact positions, degrees; an array or a tensor
+    intensity: np.ndarray,  # (P,) areas of the lines, intensity × degrees, of the same kind
+    full_width: np.ndarray,  # full widths at half maximum, degrees; one number or (P,)
+    eta: np.ndarray = 0.5,  # mixing, 0 is a Gaussian, 1 a Lorentzian; one number or, of symmetric lines, (P,)
+    rho: float = 0.0,  # asymmetry, -1–1, of all lines
+) -> np.ndarray:  # (BINS,) the mean over each bin of intensity per degree; of the same kind
+    "Draw lines with their profile (Table 1, profile); InputError names what cannot be drawn."
+    if not isinstance(two_theta, np.ndarray):
+        arrays = [each.numpy(force=True) if hasattr(each, "numpy") else each for each in (two_theta, intensity, full_width, eta)]
+        return two_theta.new_tensor(profile(*arrays, rho), dtype=two_theta.dtype)
+    lines = [np.asarray(each, np.float64) for each in (two_theta, intensity)]
+    width, mixing = (np.asarray(each, np.float64) for each in (full_width, eta))
+    if lines[0].ndim != 1 or lines[1].shape != lines[0].shape or any(each.ndim and each.shape != lines[0].shape for each in (width, mixing)):
+        raise InputError(f"{lines[0].shape} positions, {lines[1].shape} intensities, {width.shape} widths, {mixing.shape} mixings: give one of each a line")
+    if not all(np.isfinite(each).all() for each in (*lines, width, mixing)) or not (width > 0).all():
+        raise InputError("positions, intensities, widths and mixing must be finite and widths above 0")
+    if not (0 <= mixing).all() or not (mixing <= 1).all() or not -1 <= rho <= 1 or (rho and mixing.ndim):
+        raise InputError(f"eta must lie between 0 and 1 and rho={rho} between -1 and 1; with rho other than 0, eta is one number")
+    pattern, widths = np.zeros(BINS, np.float32), np.broadcast_to(width, lines[0].shape).copy()
+    if rho:
+        add_peaks(pattern, *lines, widths, profile_table(float(mixing), float(rho)))
+    else:
+        add_lines(pattern, *lines, widths, np.broadcast_to(mixing, widths.shape).copy(), False)
+    return pattern
