@@ -5,7 +5,7 @@ from difcon.project import saved_table
 from difcon.symmetry import TASKS
 from difcon.symmetry import classes_of
 from difcon.training import Settings
-from difcon.yardstick import BANDS, Case, TESTS, accuracy_cells, add_arguments, all_cases, record_file, run, save_yardstick, similarity, texture_features, yardstick_table
+from difcon.yardstick import BANDS, Case, TESTS, accuracy_cells, add_arguments, all_cases, difference_text, record_file, run, save_yardstick, similarity, texture_features, yardstick_table
 from pathlib import Path
 import argparse
 import json
@@ -54,6 +54,7 @@ def test_rows_that_were_not_run_say_so():
     with tempfile.TemporaryDirectory() as folder:
         case = Case("lab", ("texture",))
         cells = {"patterns": 5} | {task: [50.0, 10.0, 90.0] for task in TASKS}
+        cells["right"] = {task: "01011" for task in TASKS}
         record = {"case": asdict(case), "seed": 0, "fingerprint": "", "patterns": 7, "minutes": 1.0, "hardware": "abacus",
                   "scores": {test: cells for test in TESTS}, "told apart": {"patterns": 5, "accuracy": [60.0, 40.0, 80.0]}}
         record_file(folder, case, 0).parent.mkdir()
@@ -61,8 +62,19 @@ def test_rows_that_were_not_run_say_so():
         table = yardstick_table(folder).set_index("row")
         assert len(table) == len(all_cases()) and (table["patterns seen"] == "not run").sum() == len(table) - 1
         assert table.loc["lab without texture", "measured (5) CS / %"] == "50.0 (10–90)"
-        save_yardstick(folder, folder)
+        save_yardstick(folder)
         assert "abacus" in saved_table("yardstick", folder) and "not run" in saved_table("yardstick", folder)
+
+
+def test_differences_are_paired():
+    def scored(right):
+        "A record of which measured patterns were right."
+        return {"scores": {"measured": {"right": {"crystal_system": right}}}}
+
+
+    assert difference_text(scored("1100" * 25), scored("1100" * 25)) == "+0.0 (+0 to +0)"
+    assert difference_text(scored("0100" * 25), scored("1100" * 25)).startswith("−25.0 (−3")
+    assert difference_text(scored("1" * 100), scored("0" * 100)) == "+100.0 (+100 to +100)"
 
 
 def test_arguments_of_the_command():
