@@ -10,8 +10,8 @@ __all__ = ['SCHEMA', 'SEAL', 'SET_ASIDE', 'FORMAT', 'SHARD_RECORDS', 'SMALLEST_D
            'writable_folder', 'refuse_other_table', 'differences', 'finish_table', 'table_summary', 'PeakTable',
            'gather', 'as_reflections', 'values_of', 'offsets_of', 'shard_arrays', 'powder_intensity', 'largest_of_each',
            'array_file', 'write_arrays', 'sealed_rows', 'arrays_fit', 'read_peak_table', 'mapped', 'CrystalList',
-           'write_peak_table', 'ensure_peak_table', 'is_finished', 'add_arguments', 'refuse_empty_table', 'run',
-           'report']
+           'write_peak_table', 'ensure_peak_table', 'is_finished', 'join_tables', 'ensure_mixed_table', 'add_arguments',
+           'refuse_empty_table', 'run', 'report']
 
 # %% ../nbs/04_peak_table.ipynb #1f137edc
 import csv
@@ -733,6 +733,39 @@ def is_finished(
     except InputError:
         return False
     return summary["settings"] == settings and arrays_fit(folder, summary)
+
+# %% ../nbs/04_peak_table.ipynb #da00f014
+def join_tables(
+    tables: Sequence[PeakTable],
+) -> PeakTable:  # in memory, crystals in the order of the tables
+    "Several peak tables as one."
+    columns = {name: [text for table in tables for text in getattr(table, name)] for name in TEXTS}
+    for name in ARRAYS:
+        parts = [getattr(table, name) for table in tables]
+        if name in RAGGED:
+            ends = np.cumsum([0, *(part[-1] for part in parts)])
+            parts = [np.zeros(1, np.int64), *(part[1:] + end for part, end in zip(parts, ends))]
+        columns[name] = np.concatenate(parts)
+    return PeakTable(**columns)
+
+
+def ensure_mixed_table(
+    run: Path | str,  # folder of intermediate files
+    sources: Sequence[Path | str],  # each as open_source takes it
+    limits: Sequence[int | None] | None = None,  # records of each source, evenly spread; None: all
+    shares: Sequence[float] | None = None,  # of each source in the whole; None: as many as there are
+    progress: bool = True,
+) -> tuple[PeakTable, np.ndarray]:  # the table and, (S,), the number of each crystal's source
+    "The tables of some sources as one, the crystals of a source repeated, as often as a whole number of times allows, to its share."
+    limits, shares = limits or [None] * len(sources), shares or []
+    if not sources or len(limits) != len(sources) or len(shares) not in (0, len(sources)) or min(shares, default=1) <= 0:
+        raise InputError(f"{len(sources)} sources, limits {limits}, shares {shares}: give one of each a source, shares above 0")
+    tables = [ensure_peak_table(run, source, limit, progress) for source, limit in zip(sources, limits)]
+    sizes = np.array([len(table) for table in tables])
+    wanted = np.array(shares or sizes) / sizes
+    copies = np.maximum(1, np.round(wanted / wanted.min())).astype(int)
+    parts = [table.take(np.tile(np.arange(len(table)), count)) if count > 1 else table for table, count in zip(tables, copies)]
+    return (join_tables(parts) if len(parts) > 1 else parts[0]), np.repeat(np.arange(len(tables)), sizes * copies)
 
 # %% ../nbs/04_peak_table.ipynb #0e4b7b1c
 def add_arguments(

@@ -42,7 +42,7 @@ from .models.cnn import LARGE, NetworkSettings, SymmetryNetwork, SymmetryOutput,
 from .models.cnn_aug import pattern_seeds
 from .models.difcon import DifconNetwork, joint_loss
 from .project import InputError, from_extra, replacing, whole_number
-from .peak_table import PeakTable, ensure_peak_table
+from .peak_table import PeakTable, ensure_mixed_table
 from .simulation import Preset, preset_named, simulate
 from .structures import evenly_spread, split
 from .symmetry import TASKS, classes_of
@@ -752,8 +752,9 @@ def add_arguments(
     "The arguments of `difcon train`."
     parser.add_argument("model", choices=list(OBJECTIVES), help="which network")
     parser.add_argument("--folder", default="runs/train", help="weights, checkpoints and logs go here (default: %(default)s)")
-    parser.add_argument("--crystals", default="amcsd", help="amcsd, a folder of CIF files or a .parquet (default: %(default)s)")
-    parser.add_argument("--limit", type=whole_number, help="use so many crystals at most")
+    parser.add_argument("--crystals", nargs="+", default=["amcsd"], metavar="SOURCE", help="amcsd, a folder of CIF files or a .parquet, or several of them (default: amcsd)")
+    parser.add_argument("--shares", nargs="+", type=float, metavar="SHARE", help="of each source in what is seen, as in 1 2; crystals of small sources are repeated (default: as many as there are)")
+    parser.add_argument("--limit", type=whole_number, help="use so many crystals of each source at most")
     parser.add_argument("--split", choices=["family", "random"], default="family", help="what is held out (default: %(default)s)")
     parser.add_argument("--network", choices=list(NETWORKS), default="small", help="the backbone; large is the paper's size and wants a graphics card (default: %(default)s)")
     for name in OPTIONS:
@@ -772,9 +773,11 @@ def run(
 ) -> int:  # exit code
     "Train a network: `difcon train`."
     settings = Settings(given.model, network=NETWORKS[given.network], **{name: getattr(given, name) for name in OPTIONS})
-    table = ensure_peak_table(given.folder, given.crystals, given.limit)
+    if given.split == "random" and given.shares:
+        raise InputError("--split random with --shares: copies of a held-out crystal would be trained on; give --split family")
+    table, _ = ensure_mixed_table(given.folder, given.crystals, [given.limit] * len(given.crystals), given.shares)
     is_test = split(table.families, given.split, seed=settings.seed)
-    notes = {"data": given.crystals, "split": given.split}
+    notes = {"data": " + ".join(given.crystals), "split": given.split}
     begun = checkpoint_folder(given.folder, settings, fingerprint(table, is_test, settings))
     if given.resume and not (begun / "last.ckpt").is_file():
         raise InputError(f"{begun}: no training with these settings and crystals was begun here; leave --resume out to begin it, or give the same options as then")

@@ -32,9 +32,9 @@ from .laboratory import LAB, QUANTITIES
 from .measured import MEASURED_SET, Pattern, read_measured_set, to_bins
 from .models.cnn import NetworkSettings
 from .models.cnn_aug import pattern_seeds
-from .peak_table import PeakTable, ensure_peak_table, read_peak_table, write_peak_table
+from .peak_table import PeakTable, ensure_mixed_table, ensure_peak_table
 from .project import InputError, data_file, from_extra, replacing, save_table, whole_number
-from .structures import evenly_spread, read_source, split
+from .structures import evenly_spread, split
 from .symmetry import TASKS, classes_of
 from .training import EQUIVARIANCE_STREAM, PatternSet, Settings, pattern_set, preset_of, read_card, rendered, train
 
@@ -100,20 +100,11 @@ def yardstick_crystals(
     seed: int = 0,  # of the split
 ) -> Crystals:
     "Read the crystals of both sources, or their peak tables when they are there; InputError without the Materials Project's file."
-    amcsd = ensure_peak_table(folder, "amcsd", minerals)
     if not data_file(MATERIALS_PROJECT).is_file():
         raise InputError(f"{data_file(MATERIALS_PROJECT)}: no such file; set DIFCON_DATA to its folder (notebook 03_project says how to get it)")
-    path = Path(folder) / "peaks" / f"yardstick_{limit}_{minerals or 'all'}"
-    try:
-        both = read_peak_table(path)
-    except InputError:  # absent, not finished or of another version
-        write_peak_table(read_source("amcsd", minerals)[0] + read_source(data_file(MATERIALS_PROJECT), limit)[0], path, progress=os.isatty(2))
-        both = read_peak_table(path)
-    mineral = np.isin(both.identifiers, amcsd.identifiers)
-    copies = max(1, round((~mineral).sum() / (2 * mineral.sum())))
-    table = both.take(np.concatenate([np.flatnonzero(~mineral), *copies * [np.flatnonzero(mineral)]]))
-    place = np.arange(len(table)) - (~mineral).sum()  # of AMCSD's, counted from its first
-    return Crystals(table, split(table.families, "family", seed=seed), place >= 0, (place >= 0) & (place < mineral.sum()), amcsd)
+    table, source = ensure_mixed_table(folder, [data_file(MATERIALS_PROJECT), "amcsd"], [limit, minerals], [2, 1], os.isatty(2))
+    amcsd = ensure_peak_table(folder, "amcsd", minerals)
+    return Crystals(table, split(table.families, "family", seed=seed), source == 1, (source == 1) & (np.cumsum(source) <= len(amcsd)), amcsd)
 
 # %% ../nbs/65_yardstick.ipynb #add58ec4
 def simulated_tests(

@@ -1,7 +1,7 @@
 # Generated from nbs/04_peak_table.ipynb; edit the notebook, then run make export.
 from dataclasses import fields
 from dataclasses import replace
-from difcon.peak_table import CrystalList, PeakTable, add_arguments, are_compiled, ensure_peak_table, gather, is_whole, make_table, open_shard, read_peak_table, run, seal, shard_path, table_settings, table_summary, wavelength_of_lines, without_unknown, write_peak_table
+from difcon.peak_table import CrystalList, PeakTable, add_arguments, are_compiled, ensure_mixed_table, ensure_peak_table, gather, is_whole, make_table, open_shard, read_peak_table, run, seal, shard_path, table_settings, table_summary, wavelength_of_lines, without_unknown, write_peak_table
 from difcon.project import InputError
 from difcon.project import from_extra
 from difcon.reflections import D_MIN
@@ -167,6 +167,29 @@ def test_a_changed_source_is_noticed():
         assert ensure_peak_table(folder, cif.parent, progress=False).cells[0, 0] == 5.65
         (cif.parent / "b.cif").write_text(SALT_CIF)
         assert ensure_peak_table(folder, cif.parent, progress=False).cells[:, 0].tolist() == [5.65, 5.64]
+
+
+def test_several_sources_are_one_table():
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "salt").mkdir()
+        (Path(folder) / "salt" / "salt.cif").write_text(SALT_CIF)
+        salt, minerals = (ensure_peak_table(folder, source, limit, progress=False) for source, limit in ((Path(folder) / "salt", None), ("amcsd", 12)))
+        table, source = ensure_mixed_table(folder, ["amcsd", Path(folder) / "salt"], [12, None], [2, 1], progress=False)
+        assert source.tolist() == len(minerals) * [0] + len(minerals) // 2 * [1] and len(table) == len(source)
+        for row in (0, len(minerals) - 1, len(minerals), len(table) - 1):
+            single, place = (minerals, row) if row < len(minerals) else (salt, 0)
+            for first, second in ((table.peaks([row]), single.peaks([place])), (table.reflections([row]), single.reflections([place]))):
+                assert all(np.array_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(Peaks))
+            assert table.families[row] == single.families[place] and table.space_groups[row] == single.space_groups[place]
+        alone, source = ensure_mixed_table(folder, ["amcsd"], [12], progress=False)
+        assert same_table(alone, minerals) and not source.any()
+        for wrong in (dict(sources=[]), dict(sources=["amcsd"], shares=[1, 2]), dict(sources=["amcsd"], shares=[0.0])):
+            try:
+                ensure_mixed_table(folder, **wrong)
+            except InputError as error:
+                assert "one of each a source" in str(error)
+            else:
+                raise AssertionError(wrong)
 
 
 PROGRAM = """import argparse, sys

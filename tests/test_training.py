@@ -266,10 +266,11 @@ def test_arguments_of_the_command():
         else:
             raise AssertionError(wrong)
     with tempfile.TemporaryDirectory() as folder:
-        given = parser.parse_args(["cnn_aug", "--resume", "--folder", folder, "--limit", "40"])
-        try:
-            run(given)
-        except InputError as error:
-            assert "was begun here" in str(error)
-        else:
-            raise AssertionError("a training was resumed that was not begun")
+        for wrong, said in ((["--resume", "--limit", "40"], "was begun here"), (["--crystals", "amcsd", "amcsd", "--shares", "1", "--limit", "40"], "one of each a source"),
+                            (["--split", "random", "--shares", "1"], "give --split family")):
+            try:
+                run(parser.parse_args(["cnn_aug", "--folder", folder, *wrong]))
+            except InputError as error:
+                assert said in str(error)
+            else:
+                raise AssertionError(f"{wrong} was taken")
