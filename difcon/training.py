@@ -25,7 +25,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ from torch.utils.data import DataLoader, Dataset
 from .calibration import fit_temperature, tempered
 from .cleaning import clean, method_named
 from .laboratory import LaboratoryPreset
-from .models.cnn import LARGE, NetworkSettings, SymmetryNetwork, SymmetryOutput, hits, parameter_count, symmetry_loss
+from .models.cnn import AXES, LARGE, NetworkSettings, SymmetryNetwork, SymmetryOutput, hits, parameter_count, symmetry_loss
 from .models.cnn_aug import pattern_seeds
 from .models.difcon import DifconNetwork, joint_loss
 from .project import InputError, from_extra, replacing, whole_number
@@ -757,6 +757,7 @@ def add_arguments(
     parser.add_argument("--limit", type=whole_number, help="use so many crystals of each source at most")
     parser.add_argument("--split", choices=["family", "random"], default="family", help="what is held out (default: %(default)s)")
     parser.add_argument("--network", choices=list(NETWORKS), default="small", help="the backbone; large is the paper's size and wants a graphics card (default: %(default)s)")
+    parser.add_argument("--axis", choices=AXES, default="two_theta", help="positions of the network uniform in 2θ, as in the paper, or in log q (default: %(default)s)")
     for name in OPTIONS:
         value = getattr(Settings, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help="default: %(default)s")
@@ -772,7 +773,7 @@ def run(
     given,  # what `add_arguments` parsed
 ) -> int:  # exit code
     "Train a network: `difcon train`."
-    settings = Settings(given.model, network=NETWORKS[given.network], **{name: getattr(given, name) for name in OPTIONS})
+    settings = Settings(given.model, network=replace(NETWORKS[given.network], axis=given.axis), **{name: getattr(given, name) for name in OPTIONS})
     if given.split == "random" and given.shares:
         raise InputError("--split random with --shares: copies of a held-out crystal would be trained on; give --split family")
     table, _ = ensure_mixed_table(given.folder, given.crystals, [given.limit] * len(given.crystals), given.shares)

@@ -1,5 +1,6 @@
 # Generated from nbs/32_cnn_static.ipynb; edit the notebook, then run make export.
-from difcon.models.cnn import Backbone, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, flat_length, hits, symmetry_loss
+from difcon.augment.binning import BIN_WIDTH
+from difcon.models.cnn import Backbone, LogarithmicAxis, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, flat_length, hits, symmetry_loss
 from difcon.project import InputError
 from difcon.symmetry import EXTINCTION_GROUP_OF_SPACE_GROUP
 from difcon.symmetry import SYSTEM_OF_SPACE_GROUP
@@ -10,7 +11,7 @@ import torch
 
 
 def test_impossible_shapes_are_refused():
-    for wrong in ({"kernel": 4}, {"widths": ()}, {"stem_stride": 0}, {"tail": -1}):
+    for wrong in ({"kernel": 4}, {"axis": "q"}, {"widths": ()}, {"stem_stride": 0}, {"tail": -1}):
         try:
             NetworkSettings(**wrong)
         except InputError:
@@ -23,6 +24,31 @@ def test_block_without_its_convolutions_is_the_shortcut():
     nn.init.zeros_(block.second_norm.weight)
     x = torch.randn(2, 8, 50, generator=torch.Generator().manual_seed(0))
     assert torch.equal(block(x), x.relu())
+
+
+def test_a_larger_cell_is_a_shift_on_the_logarithmic_axis():
+    axis = LogarithmicAxis(12000)
+    two_theta = (np.arange(12000) + 0.5) * BIN_WIDTH
+
+
+    def top(sine):
+        "Where on the logarithmic axis a line of some sin θ lies."
+        pattern = np.exp(-(((two_theta - 2 * np.degrees(np.arcsin(sine))) / 0.3) ** 2)).astype(np.float32)
+        values = axis(torch.from_numpy(pattern)[None])[0].double()
+        return ((values * torch.arange(12000)).sum() / values.sum()).item()
+
+
+    shifts = [top(1.1 * sine) - top(sine) for sine in (0.1, 0.2, 0.4, 0.6)]
+    step = np.log(np.sin(np.radians(60)) / np.sin(np.radians(1))) / 12000
+    assert np.allclose(shifts, np.log(1.1) / step, rtol=0.01)
+
+
+def test_the_logarithmic_axis_keeps_what_lies_above_two_degrees():
+    pattern = torch.rand(3, 12000, generator=torch.Generator().manual_seed(0))
+    axis = LogarithmicAxis(12000)
+    assert torch.allclose((axis(pattern) * axis.breadth).sum(1), pattern[:, 200:].sum(1), rtol=1e-4)
+    assert torch.allclose(axis(torch.full((1, 12000), 0.3)), torch.tensor(0.3), atol=2e-3)
+    assert not Backbone(NetworkSettings(axis="log_q")).axis.state_dict()
 
 
 def test_backbone_shapes():
