@@ -7,9 +7,9 @@ __all__ = ['OBJECTIVES', 'PRECISIONS', 'SECOND_PHASES', 'EQUIVARIANCE_STREAM', '
            'NETWORKS', 'preset_of', 'Settings', 'epoch_order', 'crystals_of_step', 'rendered', 'TrainingPatterns',
            'RemainingSteps', 'PatternSet', 'pattern_set', 'equivariance_set', 'invariance_set', 'network_outputs',
            'predict_probabilities', 'fitted_temperatures', 'accuracies', 'new_network', 'settings_from', 'save_network',
-           'read_card', 'load_network', 'calibrate', 'TrainingHooks', 'progress_line', 'chosen_precision', 'hardware',
-           'fingerprint', 'quiet_lightning', 'trainer_for', 'write_history', 'fit', 'make_card', 'is_first_process',
-           'checkpoint_folder', 'train', 'duration', 'add_arguments', 'run']
+           'read_card', 'load_network', 'calibrate', 'schedule_of', 'loss_of', 'TrainingHooks', 'progress_line',
+           'chosen_precision', 'hardware', 'fingerprint', 'quiet_lightning', 'trainer_for', 'write_history', 'fit',
+           'make_card', 'is_first_process', 'checkpoint_folder', 'train', 'duration', 'add_arguments', 'run']
 
 # %% ../nbs/40_training.ipynb #357a910f
 import argparse
@@ -89,6 +89,8 @@ class Settings:
     temperature: float = 0.1  # of NT-Xent
     off_diagonal_weight: float = 0.005  # of Barlow Twins
     representation: int = 1024  # length of the representation of simclr and difcon
+    crystal_views: int = 0  # patterns of a crystal in a step; 0: one for cnn_static and cnn_aug, two for simclr and difcon
+    pretraining: float = 0.0  # share of the steps in which the contrastive term alone is trained; in those after them, the heads alone
     network: NetworkSettings = field(default_factory=NetworkSettings)  # the backbone's shape
 
     def __post_init__(self):
@@ -102,6 +104,10 @@ class Settings:
                              ("check_patterns", 2), ("patience", 0), ("seed", 0), ("weight_decay", 0)):
             if getattr(self, name) < lowest:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least {lowest}")
+        if self.crystal_views not in {"cnn_static": (0, 1), "cnn_aug": (0, 1, 2)}.get(self.model, (0, 2)):
+            raise InputError(f"crystal_views={self.crystal_views}: {self.model} does not see as many patterns of a crystal in a step")
+        if not 0 <= self.pretraining < 1 or (self.pretraining and (self.objective is None or self.patience)):
+            raise InputError(f"pretraining={self.pretraining}: must be at least 0 and below 1, and above 0 only for simclr and difcon with patience=0")
         if self.views == 2 and self.batch_size % 2:
             raise InputError(f"batch_size={self.batch_size}: {self.model} sees pairs; give an even number")
         if not (0 < self.learning_rate < np.inf and 0 < self.warm_up < 1 and self.temperature > 0):
@@ -119,7 +125,7 @@ class Settings:
     @property
     def views(self) -> int:
         "Patterns of a crystal in one step."
-        return 1 if self.objective is None else 2
+        return self.crystal_views or (1 if self.objective is None else 2)
 
     @property
     def steps_per_check(self) -> int:
@@ -130,6 +136,11 @@ class Settings:
     def steps(self) -> int:
         "Steps of the whole training."
         return self.steps_per_check * self.checks
+
+    @property
+    def pretraining_steps(self) -> int:
+        "Steps in which the contrastive term alone is trained."
+        return round(self.pretraining * self.steps)
 
 # %% ../nbs/40_training.ipynb #013514ac
 @functools.lru_cache(maxsize=4)
@@ -444,6 +455,35 @@ def calibrate(
     save_network(network, path, card)
     return card["temperatures"]
 
+# %% ../nbs/40_training.ipynb #16db2622
+def schedule_of(
+    optimizer: torch.optim.Optimizer,
+    settings: Settings,  # of the training
+) -> torch.optim.lr_scheduler.LRScheduler:
+    "One cycle of the learning rate; one for the representation and one for the heads where the contrastive term comes first."
+    first = settings.pretraining_steps
+    cycles = [torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=steps, pct_start=settings.warm_up, cycle_momentum=False)
+              for steps in (first, settings.steps - first) if steps]
+    return cycles[0] if len(cycles) == 1 else torch.optim.lr_scheduler.SequentialLR(optimizer, cycles, milestones=[first])
+
+# %% ../nbs/40_training.ipynb #1624bb6d
+def loss_of(
+    network: nn.Module,  # SymmetryNetwork or DifconNetwork
+    patterns: Tensor,  # (B, 12000) cleaned; of pairs, all first views and then all second views
+    space_groups: Tensor,  # (B,) numbers 1 to 230
+    settings: Settings,  # of the training
+    step: int,  # number of the step
+) -> tuple[Tensor, dict[str, Tensor]]:  # loss, part to its value
+    "What a step makes smaller."
+    if settings.objective is None:
+        return symmetry_loss(network(patterns), space_groups, settings.task_weights)
+    alone, heads = step < settings.pretraining_steps, 0 < settings.pretraining_steps <= step
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not heads):
+        representation = network.representation(network.backbone(patterns))
+    options = {"nt_xent": {"temperature": settings.temperature}, "barlow_twins": {"off_diagonal_weight": settings.off_diagonal_weight}}[settings.objective]
+    loss, parts = joint_loss(network.heads(representation), space_groups, settings.objective, 0.0 if heads else settings.contrastive_weight, settings.task_weights, **options)
+    return (parts["contrastive"] if alone else loss), parts
+
 # %% ../nbs/40_training.ipynb #488d6938
 class TrainingHooks:
     "What lightning calls: a step of training, the check after an interval, and what a checkpoint keeps."
@@ -463,14 +503,12 @@ class TrainingHooks:
         self.history, self.seconds, self.losses, self.out_of_budget = [], 0.0, [], False
 
     def configure_optimizers(self) -> dict:
-        "AdamW with a one-cycle schedule; no weight decay on norms and biases."
+        "AdamW; no weight decay on norms and biases."
         settings, weights = self.settings, list(self.network.parameters())
         groups = [{"params": [weight for weight in weights if weight.dim() > 1], "weight_decay": settings.weight_decay},
                   {"params": [weight for weight in weights if weight.dim() <= 1], "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=settings.warm_up, cycle_momentum=False)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule_of(optimizer, settings), "interval": "step"}}
 
     def on_train_start(self) -> None:
         self.seconds_before = self.seconds
@@ -480,15 +518,8 @@ class TrainingHooks:
         batch: tuple[Tensor, Tensor],  # cleaned patterns and space groups
         _: int,  # place in the interval
     ) -> Tensor:  # () the loss
-        patterns, space_groups = batch
-        settings, output = self.settings, self.network(patterns)
-        if settings.objective is None:
-            loss, parts = symmetry_loss(output, space_groups, settings.task_weights)
-        else:
-            options = {"nt_xent": {"temperature": settings.temperature},
-                       "barlow_twins": {"off_diagonal_weight": settings.off_diagonal_weight}}[settings.objective]
-            loss, parts = joint_loss(output, space_groups, settings.objective, settings.contrastive_weight,
-                                     settings.task_weights, **options)
+        settings = self.settings
+        loss, parts = loss_of(self.network, *batch, settings, self.global_step)
         if not loss.isfinite():
             raise InputError(
                 f"{settings.model}: the loss of step {self.global_step} is {loss.item()}; the last good checkpoint is kept; "
@@ -637,6 +668,8 @@ def fit(
     machines: int = 1,
 ) -> tuple[nn.Module, list[dict], bool]:  # network with the best weights, its history, whether it is finished
     "Train a network, or go on training it."
+    if settings.pretraining and devices * machines > 1:
+        raise InputError(f"pretraining={settings.pretraining}: it trains parts of the network in turn, which several processes cannot; give one device")
     check = equivariance_set(table, is_test, settings.preset, limit=settings.check_patterns, cleaning=settings.cleaning)
     lightning = from_extra("lightning", "train")
     LightningTraining = type("LightningTraining", (TrainingHooks, lightning.LightningModule), {})
@@ -742,7 +775,7 @@ def duration(
     return float(found[1]) * UNITS[found[2] or "min"]
 
 # %% ../nbs/40_training.ipynb #0f388650
-OPTIONS = ("patterns", "batch_size", "learning_rate", "seed", "preset", "cleaning", "precision", "patience")  # of Settings
+OPTIONS = ("patterns", "batch_size", "learning_rate", "seed", "preset", "cleaning", "precision", "patience", "crystal_views", "pretraining")  # of Settings
 NETWORKS = {"small": NetworkSettings(), "large": LARGE}  # by the names that the command knows
 
 

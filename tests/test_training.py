@@ -8,8 +8,9 @@ from difcon.project import InputError
 from difcon.simulation import preset_named
 from difcon.structures import Crystal
 from difcon.symmetry import TASKS
-from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, duration, equivariance_set, fit, fitted_temperatures, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, run, save_network, train
+from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, duration, equivariance_set, fit, fitted_temperatures, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, run, save_network, schedule_of, train
 from pathlib import Path
+from torch import nn
 import argparse
 import json
 import numpy as np
@@ -31,7 +32,7 @@ def test_presets_less_effects():
 
 def test_impossible_settings_are_refused():
     for wrong in ({"model": "resnet"}, {"batch_size": 5}, {"patterns": 10}, {"learning_rate": 0.0}, {"precision": "float8"}, {"preset": "table2"}, {"cleaning": "soap"},
-                  {"temperature": -1.0}, {"task_weights": (0, 0, 0)}, {"seed": 200}, {"checks": 0}):
+                  {"temperature": -1.0}, {"crystal_views": 1}, {"pretraining": 0.5}, {"task_weights": (0, 0, 0)}, {"seed": 200}, {"checks": 0}):
         try:
             Settings(**({"model": "difcon"} | wrong))
         except InputError as error:
@@ -90,6 +91,7 @@ def test_patterns_of_a_step_depend_on_nothing_else():
         seen, space_groups = stream[5]
         assert seen.shape == (8, 12000) and torch.equal(seen, stream[5][0])
         rows, seeds = stream.seeds(5)
+        assert np.array_equal(TrainingPatterns(table, np.flatnonzero(~IS_TEST), small_settings("cnn_aug", crystal_views=2)).seeds(5)[1], seeds) == (stream.settings.views == 2)
         assert not IS_TEST[rows].any() and np.array_equal(table.space_groups[rows], space_groups)
         assert np.array_equal(rows[:4], rows[4:]) == (stream.settings.views == 2) and len(np.unique(seeds)) == 8
         every = np.concatenate([stream.seeds(step)[1] for step in range(200)])
@@ -216,6 +218,51 @@ def test_resumed_equals_uninterrupted():
                 assert row | {"seconds": 0} == expected | {"seconds": 0}
             for name, value in whole.state_dict().items():
                 assert torch.equal(value, network.state_dict()[name]), name
+
+
+def test_representation_first_and_heads_after():
+    def weights_of(checkpoints):
+        "The weights in the last checkpoint, apart from what batch normalisation counts."
+        state = torch.load(checkpoints / "last.ckpt", weights_only=True)["state_dict"]
+        return {name.removeprefix("network."): value for name, value in state.items() if "running" not in name and "num_batches" not in name}
+
+
+    with tempfile.TemporaryDirectory() as folder:
+        table, checkpoints = small_table(folder), Path(folder) / "checkpoints"
+        for model in ("simclr", "difcon"):
+            settings = small_settings(model, pretraining=1 / 3, patience=0)
+            assert settings.pretraining_steps == settings.steps_per_check
+            start, states = new_network(settings).state_dict(), []
+            for _ in range(3):
+                fit(table, IS_TEST, settings, checkpoints / model, budget=0.0, report=unreported)
+                states.append(weights_of(checkpoints / model))
+        for name in states[0]:
+            changed = [not torch.equal(before[name], after[name]) for before, after in zip([start, *states], states)]
+            assert changed == ([False, True, True] if name.startswith("heads") else [True, False, False]), (name, changed)
+        try:
+            fit(table, IS_TEST, settings, checkpoints, devices=2)
+        except InputError as error:
+            assert "give one device" in str(error)
+        else:
+            raise AssertionError("several processes trained parts in turn")
+
+
+def test_the_learning_rate_rises_and_falls_for_each_part():
+    def rates(**changes):
+        "The learning rate of every step."
+        settings = small_settings("difcon", patterns=800, checks=10, patience=0, **changes)
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=settings.learning_rate)
+        schedule, found = schedule_of(optimizer, settings), []
+        for _ in range(settings.steps):
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step()
+        return np.array(found)
+
+
+    assert rates().argmax() in (13, 14, 15) and rates()[-1] < 1e-6
+    both = rates(pretraining=0.5)
+    assert both[:50].argmax() in (6, 7, 8) and both[50:].argmax() in (6, 7, 8) and np.allclose(both[:50], both[50:], rtol=0.02, atol=1e-6) and both[49] < 1e-5
 
 
 def test_finished_weights_are_not_trained_again():
