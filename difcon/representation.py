@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VIEWS_STREAM', 'cosine_similarities', 'block_means', 'block_contrast', 'nearest_is_same', 'held_out_views',
-           'representations', 'draw_similarities', 'nearest', 'draw_plane']
+           'representations', 'ranks', 'draw_similarities', 'nearest', 'draw_plane']
 
 # %% ../nbs/61_representation.ipynb #332aab8a
 from collections.abc import Mapping, Sequence
@@ -84,6 +84,18 @@ def representations(
 ) -> dict[str, np.ndarray]:  # model to (N, F)
     "What the heads of each network see."
     return {model: network_outputs(network, patterns).representation.numpy() for model, network in networks.items()}
+
+# %% ../nbs/61_representation.ipynb #17b0ddc5
+def ranks(
+    queries: np.ndarray,  # (Q, F) representations
+    library: np.ndarray,  # (L, F) representations
+    right: np.ndarray,  # (Q, L) bool, which entries answer a query
+) -> np.ndarray:  # (Q,) how many entries are at least as similar as the most similar right one; 1 is the best, L + 1 where none is right
+    "Where the best right answer stands among all entries by cosine; ties count against it."
+    query, entry = (each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-12) for each in (np.asarray(queries, np.float32), np.asarray(library, np.float32)))
+    similarities = query @ entry.T
+    best = np.where(right, similarities, -np.inf).max(axis=1, keepdims=True)
+    return 1 + ((similarities >= best) & ~right).sum(axis=1)
 
 # %% ../nbs/61_representation.ipynb #6f44e44b
 def draw_similarities(

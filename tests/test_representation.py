@@ -1,6 +1,6 @@
 # Generated from nbs/61_representation.ipynb; edit the notebook, then run make export.
 from difcon.project import InputError
-from difcon.representation import block_contrast, block_means, cosine_similarities, nearest, nearest_is_same
+from difcon.representation import block_contrast, block_means, cosine_similarities, nearest, nearest_is_same, ranks
 import numpy as np
 import pytest
 
@@ -39,6 +39,15 @@ def test_contrast_by_hand():
 def test_retrieval_by_hand():
     similarities = np.array([[1, 0.8, 0.1, 0.2], [0.8, 1, 0.9, 0.0], [0.1, 0.9, 1, 0.6], [0.2, 0.0, 0.6, 1]])
     assert nearest_is_same(similarities, [5, 5, 9, 9]).tolist() == [True, False, False, True]
+
+
+def test_ranks_by_hand():
+    library = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 0]])
+    right = np.eye(4, dtype=bool)
+    assert ranks(library * 3, library, right).tolist() == [1, 1, 1, 1]
+    assert ranks([[1.0, 0.1]] * 4, library, right).tolist() == [1, 3, 2, 4]
+    assert ranks([[1.0, 0.1]], library, np.array([[False, True, True, False]])).tolist() == [2]
+    assert ranks([[1.0, 0.1]], library, np.zeros((1, 4), bool)).tolist() == [5] and ranks(np.zeros((1, 2)), library, right[:1]).tolist() == [4]
 
 
 def test_neighbours_by_hand():
