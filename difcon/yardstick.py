@@ -14,7 +14,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -121,10 +121,11 @@ def simulated_tests(
 def accuracy_cells(
     predicted: dict[str, np.ndarray],  # task to (B,) classes from 0
     space_groups: np.ndarray,  # (B,) true numbers
-) -> dict:  # patterns, and for each task its accuracy and 95 % interval in %
+) -> dict:  # patterns, for each task its accuracy and 95 % interval in %, and as 0 and 1 which crystal systems are right
     "How often a network is right, with bootstrap intervals."
     truth = classes_of(space_groups)
-    cells = {"patterns": len(space_groups)}
+    right = predicted["crystal_system"] == truth["crystal_system"]
+    cells = {"patterns": len(space_groups), "right": "".join("01"[each] for each in right.astype(int))}
     for task in TASKS:
         correct = predicted[task] == truth[task]
         cells[task] = [round(100 * float(value), 2) for value in (correct.mean(), *bootstrap_interval(correct))]
@@ -150,20 +151,14 @@ def measured_batches(
 # %% ../nbs/65_yardstick.ipynb #f3ff477c
 def scores_of(
     network: nn.Module,  # trained
-    crystals: Crystals,
-    settings: Settings,  # of its training
-    test_patterns: int = TEST_PATTERNS,  # of each simulated test
-) -> dict[str, dict]:  # test to what `accuracy_cells` gives; of measured patterns also which were right, 0 or 1 each
-    "The three scores of a row."
-    tests = simulated_tests(crystals, settings, test_patterns)
+    tests: Mapping[str, PatternSet],  # simulated ones
+    cleaning: str,  # of the measured patterns, the method
+) -> dict[str, dict]:  # test to what `accuracy_cells` gives
+    "The scores of a row on simulated tests and on the measured patterns."
     measured = read_measured_set()
-    batches = {name: test.batches() for name, test in tests.items()} | {"measured": measured_batches(measured, settings.cleaning)}
+    batches = {name: test.batches() for name, test in tests.items()} | {"measured": measured_batches(measured, cleaning)}
     truth = {name: test.space_groups for name, test in tests.items()} | {"measured": np.array([pattern.space_group for pattern in measured])}
-    predicted = {name: predicted_classes({"row": network}, batches[name])["row"] for name in batches}
-    cells = {name: accuracy_cells(predicted[name], truth[name]) for name in batches}
-    classes = classes_of(truth["measured"])
-    cells["measured"]["right"] = {task: "".join("01"[right] for right in (predicted["measured"][task] == classes[task]).astype(int)) for task in TASKS}
-    return cells
+    return {name: accuracy_cells(predicted_classes({"row": network}, batches[name])["row"], truth[name]) for name in batches}
 
 # %% ../nbs/65_yardstick.ipynb #4fcc8b02
 LEAST_MATCH = 0.75  # amcsd_same_score
@@ -307,7 +302,7 @@ def run_case(
     right = told_apart(known, crystals.amcsd, rows, case.full_preset, case.cleaning, seed)
     accuracy = [100 * float(value) for value in (right.mean(), *bootstrap_interval(right.ravel(), np.repeat(rows, 2)))]
     record = {"case": asdict(case), "seed": seed, "fingerprint": mark, "patterns": card["patterns_seen"], "minutes": round(card["seconds"] / 60, 1),
-              "hardware": card["hardware"], "scores": scores_of(network, crystals, settings, test_patterns),
+              "hardware": card["hardware"], "scores": scores_of(network, simulated_tests(crystals, settings, test_patterns), settings.cleaning),
               "told apart": {"patterns": right.size, "accuracy": [round(value, 1) for value in accuracy]}}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -318,13 +313,15 @@ TESTS = ("held-out simulated", "simulated AMCSD", "measured")
 
 
 def difference_text(
-    record: dict,  # as `run_case` gives it
-    other: dict,  # that of another row
+    records: Sequence[dict],  # as `run_case` gives them, one a seed
+    others: Sequence[dict],  # those of another row
+    test: str = "measured",  # of TESTS
 ) -> str:
-    "How much more of the same measured patterns a row reads rightly, crystal system, with a paired bootstrap interval."
-    right, before = (np.array(list(each["scores"]["measured"]["right"]["crystal_system"]), dtype=int) for each in (record, other))
-    resampled = scipy.stats.bootstrap((100 * (right - before),), np.mean, n_resamples=4000, method="percentile", random_state=0).confidence_interval
-    return f"{100 * (right - before).mean():+.1f} ({resampled.low:+.0f} to {resampled.high:+.0f})".replace("-", "−")
+    "How many more crystal systems of the same patterns a row reads rightly, % and paired bootstrap interval over patterns, seeds averaged."
+    right, before = (np.mean([[int(digit) for digit in record["scores"][test]["right"]] for record in each], axis=0) for each in (records, others))
+    difference = 100 * (right - before)
+    ends = scipy.stats.bootstrap((difference,), np.mean, n_resamples=4000, method="percentile", random_state=0).confidence_interval
+    return f"{difference.mean():+.1f} ({ends.low:+.0f} to {ends.high:+.0f})".replace("-", "−")
 
 
 def table_row(
@@ -340,7 +337,7 @@ def table_row(
         cells = record["scores"][test]
         row |= {f"{test} ({cells['patterns']}) {short} / %": interval_text(cells[task]) for task, short in TASKS.items()}
     if other is not None and other is not record:
-        row |= {"measured CS less that of lab / %": difference_text(record, other)}
+        row |= {"measured CS less that of lab / %": difference_text([record], [other])}
     told = record["told apart"]
     return row | {f"told from measured ({told['patterns']}) / %": interval_text(told["accuracy"])}
 

@@ -54,7 +54,7 @@ def test_rows_that_were_not_run_say_so():
     with tempfile.TemporaryDirectory() as folder:
         case = Case("lab", ("texture",))
         cells = {"patterns": 5} | {task: [50.0, 10.0, 90.0] for task in TASKS}
-        cells["right"] = {task: "01011" for task in TASKS}
+        cells["right"] = "01011"
         record = {"case": asdict(case), "seed": 0, "fingerprint": "", "patterns": 7, "minutes": 1.0, "hardware": "abacus",
                   "scores": {test: cells for test in TESTS}, "told apart": {"patterns": 5, "accuracy": [60.0, 40.0, 80.0]}}
         record_file(folder, case, 0).parent.mkdir()
@@ -69,12 +69,12 @@ def test_rows_that_were_not_run_say_so():
 def test_differences_are_paired():
     def scored(right):
         "A record of which measured patterns were right."
-        return {"scores": {"measured": {"right": {"crystal_system": right}}}}
+        return {"scores": {"measured": {"right": right}}}
 
 
-    assert difference_text(scored("1100" * 25), scored("1100" * 25)) == "+0.0 (+0 to +0)"
-    assert difference_text(scored("0100" * 25), scored("1100" * 25)).startswith("−25.0 (−3")
-    assert difference_text(scored("1" * 100), scored("0" * 100)) == "+100.0 (+100 to +100)"
+    assert difference_text([scored("1100" * 25)], [scored("1100" * 25)]) == "+0.0 (+0 to +0)"
+    assert difference_text([scored("0100" * 25)], [scored("1100" * 25)]).startswith("−25.0 (−3")
+    assert difference_text([scored("1" * 100), scored("0" * 100)], 2 * [scored("0" * 100)]) == "+50.0 (+50 to +50)"
 
 
 def test_arguments_of_the_command():
