@@ -19,12 +19,13 @@ import numpy as np
 from .project import InputError, from_extra, replacing, save_table, whole_number
 from .symmetry import TASKS
 from .training import PatternSet, Settings, pattern_set, read_card, train
-from .yardstick import NETWORK, PATTERNS, Crystals, difference_text, read_record, row_fingerprint, scores_of, yardstick_crystals
+from .yardstick import NETWORK, PATTERNS, Crystals, difference_text, found_before, read_record, row_fingerprint, scores_of, terms_of, yardstick_crystals
 
 # %% ../nbs/67_claim.ipynb #9249edb1
 TRAININGS = {  # what differs in Settings
     "supervised": {"model": "cnn_aug"},
-    "supervised, pairs": {"model": "cnn_aug", "crystal_views": 2},
+    "supervised, pairs": {"model": "cnn_aug", "pairs": True},
+    "supervised, pairs, head": {"model": "simclr", "contrastive_weight": 0.0},
     "supervised + SimCLR": {"model": "simclr"},
     "supervised + Barlow Twins": {"model": "difcon"},
     "SimCLR first": {"model": "simclr", "pretraining": 0.7},
@@ -57,7 +58,7 @@ class Arm:
     ) -> Settings:
         "Everything about its training but the crystals."
         return Settings(**TRAININGS[self.training], patterns=patterns, batch_size=128, seed=self.seed, preset=self.augmentation,
-                        checks=max(1, min(10, patterns // 1280)), check_patterns=500, patience=0, network=NETWORK)
+                        checks=max(1, min(10, patterns // 1280)), check_patterns=500, patience=0, precision="float32", network=NETWORK)
 
 
 def chosen_arms(
@@ -81,7 +82,7 @@ def claim_tests(
     limit: int,  # patterns of each
 ) -> dict[str, PatternSet]:
     "The simulated tests: the same patterns for every row."
-    return {name: pattern_set(name, crystals.table, np.flatnonzero(crystals.is_test == held_out), preset, CLAIM_STREAM, 1, limit)
+    return {name: pattern_set(name, crystals.table, np.flatnonzero((crystals.is_test == held_out) & ~crystals.is_copy), preset, CLAIM_STREAM, 1, limit)
             for name, (held_out, preset) in SIMULATED.items()}
 
 # %% ../nbs/67_claim.ipynb #f22c2f6f
@@ -104,15 +105,16 @@ def run_arm(
 ) -> dict | None:  # the row's record; None when the budget ran out
     "Train and test one row, or go on with it, or return what it found before."
     settings, path = arm.settings(patterns), record_file(figures, arm)
-    mark = row_fingerprint(crystals, settings)
-    if path.is_file() and read_record(path)["fingerprint"] == mark:
+    terms = terms_of(crystals, settings, test_patterns)
+    mark = row_fingerprint(settings, terms)
+    if found_before(path, mark, patterns):
         return read_record(path)
     own = Path(folder) / path.stem
     network = train(crystals.table, crystals.is_test, settings, own, notes={"data": "yardstick", "split": "family"}, card_patterns=200, **options)
     card = read_card(own / "weights" / f"{settings.model}.safetensors")
     if not card["finished"]:
         return None
-    record = {"arm": asdict(arm), "fingerprint": mark, "patterns": card["patterns_seen"], "minutes": round(card["seconds"] / 60, 1), "hardware": card["hardware"],
+    record = {"arm": asdict(arm), "fingerprint": mark, "terms": terms, "wanted": patterns, "patterns": card["patterns_seen"], "minutes": round(card["seconds"] / 60, 1), "hardware": card["hardware"],
               "scores": scores_of(network, claim_tests(crystals, test_patterns), settings.cleaning)}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -153,10 +155,11 @@ def accuracy_table(
     return from_extra("pandas", "paper").DataFrame(rows).astype(object).fillna("–")
 
 # %% ../nbs/67_claim.ipynb #ba932a34
-PARTS = {  # the part, what the row has, what the other has; None stands for each value
+PARTS = {  # the training that has it, the training that does not
     "seeing crystals in pairs": ("supervised, pairs", "supervised"),
-    "SimCLR beside": ("supervised + SimCLR", "supervised, pairs"),
-    "Barlow Twins beside": ("supervised + Barlow Twins", "supervised, pairs"),
+    "representation head": ("supervised, pairs, head", "supervised, pairs"),
+    "SimCLR beside": ("supervised + SimCLR", "supervised, pairs, head"),
+    "Barlow Twins beside": ("supervised + Barlow Twins", "supervised, pairs, head"),
     "SimCLR first instead of beside": ("SimCLR first", "supervised + SimCLR"),
     "Barlow Twins first instead of beside": ("Barlow Twins first", "supervised + Barlow Twins"),
 }
@@ -168,8 +171,8 @@ def compared(
     found: dict[int, dict],  # seed to record
     others: dict[int, dict],  # seed to record
 ) -> dict[str, str]:
-    "One row of differences over the seeds that both have."
-    seeds = sorted(found.keys() & others.keys())
+    "One row of differences over the seeds that both have on equal terms."
+    seeds = sorted(seed for seed in found.keys() & others.keys() if found[seed]["terms"] == others[seed]["terms"])
     if not seeds:
         return {"part": label, "under": under, "seeds": "not run"}
     pairs = [found[seed] for seed in seeds], [others[seed] for seed in seeds]
@@ -189,14 +192,16 @@ def parts_table(
 def save_claim(
     figures: Path | str,  # of `run_arm`; tables go to FIGURES/tables
 ) -> None:
-    "Write both tables with their notes."
+    "Write both tables with their notes, when anything was run."
     records = claim_records(figures)
+    if not records:
+        return
     hardware = "; ".join(sorted({record["hardware"] for record in records.values()}))
     seen = ", ".join(sorted({f"{record['patterns']}" for record in records.values()}))
     counts = next(iter(records.values()))["scores"]
     sizes = ", ".join(f"{name} {cells['patterns']}" for name, cells in counts.items())
     note = (f"Patterns seen in training: {seen}; Materials Project and AMCSD 2:1, family split, seed 0. Patterns of the tests: {sizes}. Held out: crystals of no family of training under table1's training ranges; "
-            f"unseen effects: table1's test ranges. Measured patterns are used for development. Trained on: {hardware}. The paper's networks differ in more than one thing; it compares no such rows.")
+            f"unseen effects: table1's test ranges, parts of which lab draws from. float32, the weights at the end. Measured patterns are used for development. Trained on: {hardware}. The paper's networks differ in more than one thing; it compares no such rows.")
     save_table(accuracy_table(records), "claim", figures, "Accuracies in %, mean over seeds (lowest and highest seed). " + note)
     save_table(parts_table(records), "claim_parts", figures, "Differences in points of the crystal system, seeds averaged, with paired 95 % bootstrap intervals over patterns. " + note)
 

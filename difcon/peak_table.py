@@ -10,8 +10,8 @@ __all__ = ['SCHEMA', 'SEAL', 'SET_ASIDE', 'FORMAT', 'SHARD_RECORDS', 'SMALLEST_D
            'writable_folder', 'refuse_other_table', 'differences', 'finish_table', 'table_summary', 'PeakTable',
            'gather', 'as_reflections', 'values_of', 'offsets_of', 'shard_arrays', 'powder_intensity', 'largest_of_each',
            'array_file', 'write_arrays', 'sealed_rows', 'arrays_fit', 'read_peak_table', 'mapped', 'CrystalList',
-           'write_peak_table', 'ensure_peak_table', 'is_finished', 'join_tables', 'ensure_mixed_table', 'add_arguments',
-           'refuse_empty_table', 'run', 'report']
+           'write_peak_table', 'ensure_peak_table', 'is_finished', 'join_tables', 'MixedTable', 'ensure_mixed_table',
+           'add_arguments', 'refuse_empty_table', 'run', 'report']
 
 # %% ../nbs/04_peak_table.ipynb #1f137edc
 import csv
@@ -30,6 +30,7 @@ from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor, as_
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import gemmi
 import numba
@@ -40,7 +41,7 @@ import pyarrow.parquet
 from .project import InputError, from_extra, replacing
 from .reflections import (D_MIN, POLARISATION, TWO_THETA_MAX, TWO_THETA_STEP, WAVELENGTH, WEAKEST, Peaks, Reflections, bragg_angle,
                                 inequivalent_reflections_of_all, lorentz_polarisation, merge_lines, reflections_of_all, scattering_length)
-from .structures import REASONS, Crystal, Rejection, Source, open_source
+from .structures import REASONS, Crystal, Rejection, Source, evenly_spread, open_source
 
 # %% ../nbs/04_peak_table.ipynb #dd060beb
 SCHEMA = pyarrow.schema({
@@ -749,23 +750,37 @@ def join_tables(
     return PeakTable(**columns)
 
 
+class MixedTable(NamedTuple):
+    "Crystals of several sources."
+
+    table: PeakTable  # those of the first source, then those of the second, …
+    source: np.ndarray  # (S,) number of a crystal's source
+    is_copy: np.ndarray  # (S,) bool, a crystal that the table holds already
+
+
 def ensure_mixed_table(
     run: Path | str,  # folder of intermediate files
     sources: Sequence[Path | str],  # each as open_source takes it
     limits: Sequence[int | None] | None = None,  # records of each source, evenly spread; None: all
     shares: Sequence[float] | None = None,  # of each source in the whole; None: as many as there are
     progress: bool = True,
-) -> tuple[PeakTable, np.ndarray]:  # the table and, (S,), the number of each crystal's source
-    "The tables of some sources as one, the crystals of a source repeated, as often as a whole number of times allows, to its share."
+) -> MixedTable:
+    "The tables of some sources as one, no crystal left out, crystals of a source repeated until it has its share; InputError for an empty source."
     limits, shares = limits or [None] * len(sources), shares or []
-    if not sources or len(limits) != len(sources) or len(shares) not in (0, len(sources)) or min(shares, default=1) <= 0:
+    if not sources or len(limits) != len(sources) or len(shares) not in (0, len(sources)) or not all(0 < share < np.inf for share in shares):
         raise InputError(f"{len(sources)} sources, limits {limits}, shares {shares}: give one of each a source, shares above 0")
+    if len({Path(source).stem for source in sources}) < len(sources):
+        raise InputError(f"{', '.join(map(str, sources))}: sources that are mixed need different names")
     tables = [ensure_peak_table(run, source, limit, progress) for source, limit in zip(sources, limits)]
     sizes = np.array([len(table) for table in tables])
-    wanted = np.array(shares or sizes) / sizes
-    copies = np.maximum(1, np.round(wanted / wanted.min())).astype(int)
-    parts = [table.take(np.tile(np.arange(len(table)), count)) if count > 1 else table for table, count in zip(tables, copies)]
-    return (join_tables(parts) if len(parts) > 1 else parts[0]), np.repeat(np.arange(len(tables)), sizes * copies)
+    if not sizes.all():
+        raise InputError(f"{sources[int(sizes.argmin())]}: none of its crystals can be used; leave it out or mend it")
+    wanted = np.array(shares or sizes) / np.sum(shares or sizes)
+    counts = np.round(wanted * (sizes / wanted).max()).astype(int)
+    rows = [np.concatenate([np.tile(np.arange(size), count // size), evenly_spread(size, count % size)]) for size, count in zip(sizes, counts)]
+    parts = [table if len(chosen) == len(table) else table.take(chosen) for table, chosen in zip(tables, rows)]
+    copies = np.concatenate([np.arange(count) >= size for size, count in zip(sizes, counts)])
+    return MixedTable(join_tables(parts) if len(parts) > 1 else parts[0], np.repeat(np.arange(len(tables)), counts), copies)
 
 # %% ../nbs/04_peak_table.ipynb #0e4b7b1c
 def add_arguments(

@@ -90,12 +90,12 @@ def ranks(
     queries: np.ndarray,  # (Q, F) representations
     library: np.ndarray,  # (L, F) representations
     right: np.ndarray,  # (Q, L) bool, which entries answer a query
-) -> np.ndarray:  # (Q,) how many entries are at least as similar as the most similar right one; 1 is the best, L + 1 where none is right
-    "Where the best right answer stands among all entries by cosine; ties count against it."
+) -> np.ndarray:  # (Q,) 1 is the best; L + 1 where none is right
+    "One more than the wrong entries that are at least as similar, by cosine, as the most similar right one."
     query, entry = (each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-12) for each in (np.asarray(queries, np.float32), np.asarray(library, np.float32)))
     similarities = query @ entry.T
     best = np.where(right, similarities, -np.inf).max(axis=1, keepdims=True)
-    return 1 + ((similarities >= best) & ~right).sum(axis=1)
+    return 1 + (~(similarities < best) & ~right).sum(axis=1)
 
 # %% ../nbs/61_representation.ipynb #6f44e44b
 def draw_similarities(

@@ -152,13 +152,13 @@ def test_profile_of_arrays_and_tensors():
     assert np.abs(profile(two_theta, intensity, 0.2, 0.4, -0.7) - skewed).max() < 1e-3 * skewed.max()
     tensors = [torch.from_numpy(each) for each in (two_theta, intensity, widths, mixing)]
     found = profile(*tensors)
-    assert found.dtype == torch.float64 and np.array_equal(found.numpy(), profile(two_theta, intensity, widths, mixing))
+    assert found.dtype == torch.float32 and np.array_equal(found.numpy(), profile(two_theta, intensity, widths, mixing))
     assert not profile(np.zeros(0), np.zeros(0), 0.1).any()
 
 
 def test_profile_says_what_cannot_be_drawn():
     one = np.ones(3)
-    for given, said in (((one, one[:2], 0.1), "(2,) intensities"), ((one, one, np.ones(2)), "(2,) widths"), ((one, one, 0.0), "above 0"), ((one, one * np.nan, 0.1), "finite"),
+    for given, said in (((one, one[:2], 0.1), "(2,) intensities"), ((one, one, np.ones(2)), "(2,) widths"), ((one, one, 0.0), "above 0"), ((one, one * np.nan, 0.1), "finite"), ((one, -one, 0.1), "not below"),
                         ((one, one, 0.1, 1.5), "between 0 and 1"), ((one, one, 0.1, 0.5, 2.0), "rho=2.0"), ((one, one, 0.1, 0.5 * one, 0.5), "eta is one number")):
         try:
             profile(*given)

@@ -174,20 +174,29 @@ def test_several_sources_are_one_table():
         (Path(folder) / "salt").mkdir()
         (Path(folder) / "salt" / "salt.cif").write_text(SALT_CIF)
         salt, minerals = (ensure_peak_table(folder, source, limit, progress=False) for source, limit in ((Path(folder) / "salt", None), ("amcsd", 12)))
-        table, source = ensure_mixed_table(folder, ["amcsd", Path(folder) / "salt"], [12, None], [2, 1], progress=False)
+        table, source, copy = ensure_mixed_table(folder, ["amcsd", Path(folder) / "salt"], [12, None], [2, 1], progress=False)
         assert source.tolist() == len(minerals) * [0] + len(minerals) // 2 * [1] and len(table) == len(source)
+        assert np.flatnonzero(~copy).tolist() == list(range(len(minerals) + 1))
         for row in (0, len(minerals) - 1, len(minerals), len(table) - 1):
             single, place = (minerals, row) if row < len(minerals) else (salt, 0)
             for first, second in ((table.peaks([row]), single.peaks([place])), (table.reflections([row]), single.reflections([place]))):
                 assert all(np.array_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(Peaks))
             assert table.families[row] == single.families[place] and table.space_groups[row] == single.space_groups[place]
-        alone, source = ensure_mixed_table(folder, ["amcsd"], [12], progress=False)
-        assert same_table(alone, minerals) and not source.any()
-        for wrong in (dict(sources=[]), dict(sources=["amcsd"], shares=[1, 2]), dict(sources=["amcsd"], shares=[0.0])):
+        (Path(folder) / "both").mkdir()
+        for name in ("salt", "more"):
+            (Path(folder) / "both" / f"{name}.cif").write_text(SALT_CIF)
+        third = ensure_mixed_table(folder, [Path(folder) / "both", Path(folder) / "salt"], shares=[1, 2.5], progress=False)
+        assert third.source.tolist() == [0, 0, 1, 1, 1, 1, 1] and third.is_copy.tolist() == [False] * 3 + [True] * 4
+        alone = ensure_mixed_table(folder, ["amcsd"], [12], progress=False)
+        assert same_table(alone.table, minerals) and not alone.source.any() and not alone.is_copy.any()
+        (Path(folder) / "empty").mkdir()
+        (Path(folder) / "empty" / "nothing.cif").write_text("data_nothing\n")
+        for wrong, said in ((dict(sources=[]), "one of each a source"), (dict(sources=["amcsd"], shares=[1, 2]), "one of each a source"), (dict(sources=["amcsd"], shares=[np.nan]), "one of each a source"),
+                            (dict(sources=["amcsd", "amcsd"]), "different names"), (dict(sources=["amcsd", Path(folder) / "empty"], limits=[12, None]), "empty: none of its crystals")):
             try:
-                ensure_mixed_table(folder, **wrong)
+                ensure_mixed_table(folder, **wrong, progress=False)
             except InputError as error:
-                assert "one of each a source" in str(error)
+                assert said in str(error), error
             else:
                 raise AssertionError(wrong)
 

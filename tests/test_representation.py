@@ -48,6 +48,7 @@ def test_ranks_by_hand():
     assert ranks([[1.0, 0.1]] * 4, library, right).tolist() == [1, 3, 2, 4]
     assert ranks([[1.0, 0.1]], library, np.array([[False, True, True, False]])).tolist() == [2]
     assert ranks([[1.0, 0.1]], library, np.zeros((1, 4), bool)).tolist() == [5] and ranks(np.zeros((1, 2)), library, right[:1]).tolist() == [4]
+    assert ranks([[np.nan, 0.1]], library, right[:1]).tolist() == [4]
 
 
 def test_neighbours_by_hand():

@@ -8,7 +8,7 @@ from difcon.project import InputError
 from difcon.simulation import preset_named
 from difcon.structures import Crystal
 from difcon.symmetry import TASKS
-from difcon.training import OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, duration, equivariance_set, fit, fitted_temperatures, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, run, save_network, schedule_of, train
+from difcon.training import ADDED, OBJECTIVES, Settings, TrainingPatterns, add_arguments, crystals_of_step, duration, equivariance_set, fit, fitted_temperatures, invariance_set, load_network, new_network, predict_probabilities, preset_of, read_card, run, save_network, schedule_of, settings_key, train
 from pathlib import Path
 from torch import nn
 import argparse
@@ -32,7 +32,7 @@ def test_presets_less_effects():
 
 def test_impossible_settings_are_refused():
     for wrong in ({"model": "resnet"}, {"batch_size": 5}, {"patterns": 10}, {"learning_rate": 0.0}, {"precision": "float8"}, {"preset": "table2"}, {"cleaning": "soap"},
-                  {"temperature": -1.0}, {"crystal_views": 1}, {"pretraining": 0.5}, {"task_weights": (0, 0, 0)}, {"seed": 200}, {"checks": 0}):
+                  {"temperature": -1.0}, {"pairs": True}, {"pretraining": 0.5}, {"pretraining": 0.9999, "patience": 0}, {"pretraining": -0.1, "patience": 0}, {"task_weights": (0, 0, 0)}, {"seed": 200}, {"checks": 0}):
         try:
             Settings(**({"model": "difcon"} | wrong))
         except InputError as error:
@@ -91,7 +91,7 @@ def test_patterns_of_a_step_depend_on_nothing_else():
         seen, space_groups = stream[5]
         assert seen.shape == (8, 12000) and torch.equal(seen, stream[5][0])
         rows, seeds = stream.seeds(5)
-        assert np.array_equal(TrainingPatterns(table, np.flatnonzero(~IS_TEST), small_settings("cnn_aug", crystal_views=2)).seeds(5)[1], seeds) == (stream.settings.views == 2)
+        assert np.array_equal(TrainingPatterns(table, np.flatnonzero(~IS_TEST), small_settings("cnn_aug", pairs=True)).seeds(5)[1], seeds) == (stream.settings.views == 2)
         assert not IS_TEST[rows].any() and np.array_equal(table.space_groups[rows], space_groups)
         assert np.array_equal(rows[:4], rows[4:]) == (stream.settings.views == 2) and len(np.unique(seeds)) == 8
         every = np.concatenate([stream.seeds(step)[1] for step in range(200)])
@@ -186,6 +186,13 @@ def test_temperatures_flatten_probabilities():
     assert set(temperatures) == set(TASKS) and all(0.05 <= value <= 20 for value in temperatures.values())
 
 
+def test_added_settings_leave_fingerprints_alone():
+    assert settings_key(Settings("cnn_aug")) == settings_key(Settings("cnn_aug", pairs=False, network=NetworkSettings(axis="two_theta")))
+    assert not set(ADDED) & set(json.loads(settings_key(Settings("simclr")))) and "axis" not in json.loads(settings_key(Settings("simclr")))["network"]
+    changed = (Settings("cnn_aug"), Settings("cnn_aug", pairs=True), Settings("cnn_aug", network=NetworkSettings(axis="log_q")), Settings("cnn_aug", seed=1))
+    assert len({settings_key(settings) for settings in changed}) == 4
+
+
 def unreported(line):
     "Takes a line and forgets it."
 
@@ -222,9 +229,9 @@ def test_resumed_equals_uninterrupted():
 
 def test_representation_first_and_heads_after():
     def weights_of(checkpoints):
-        "The weights in the last checkpoint, apart from what batch normalisation counts."
+        "The weights in the last checkpoint."
         state = torch.load(checkpoints / "last.ckpt", weights_only=True)["state_dict"]
-        return {name.removeprefix("network."): value for name, value in state.items() if "running" not in name and "num_batches" not in name}
+        return {name.removeprefix("network."): value for name, value in state.items()}
 
 
     with tempfile.TemporaryDirectory() as folder:
@@ -236,6 +243,8 @@ def test_representation_first_and_heads_after():
             for _ in range(3):
                 fit(table, IS_TEST, settings, checkpoints / model, budget=0.0, report=unreported)
                 states.append(weights_of(checkpoints / model))
+            whole, _, _ = fit(table, IS_TEST, settings, Path(folder) / "whole" / model, report=unreported)
+            assert all(torch.equal(value, whole.state_dict()[name]) for name, value in states[-1].items())
         for name in states[0]:
             changed = [not torch.equal(before[name], after[name]) for before, after in zip([start, *states], states)]
             assert changed == ([False, True, True] if name.startswith("heads") else [True, False, False]), (name, changed)
@@ -313,7 +322,8 @@ def test_arguments_of_the_command():
         else:
             raise AssertionError(wrong)
     with tempfile.TemporaryDirectory() as folder:
-        for wrong, said in ((["--resume", "--limit", "40"], "was begun here"), (["--crystals", "amcsd", "amcsd", "--shares", "1", "--limit", "40"], "one of each a source"),
+        for wrong, said in ((["--resume", "--limit", "40"], "was begun here"), (["--crystals", "amcsd", "amcsd", "--limit", "40"], "different names"),
+                            (["--pretraining", "0.5"], "patience=0"),
                             (["--split", "random", "--shares", "1"], "give --split family")):
             try:
                 run(parser.parse_args(["cnn_aug", "--folder", folder, *wrong]))

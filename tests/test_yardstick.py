@@ -5,7 +5,7 @@ from difcon.project import saved_table
 from difcon.symmetry import TASKS
 from difcon.symmetry import classes_of
 from difcon.training import Settings
-from difcon.yardstick import BANDS, Case, TESTS, accuracy_cells, add_arguments, all_cases, difference_text, record_file, run, save_yardstick, similarity, texture_features, yardstick_table
+from difcon.yardstick import BANDS, Case, TESTS, accuracy_cells, add_arguments, all_cases, difference_text, found_before, record_file, row_fingerprint, run, save_yardstick, similarity, texture_features, yardstick_settings, yardstick_table
 from pathlib import Path
 import argparse
 import json
@@ -50,12 +50,33 @@ def test_features_see_widths_and_noise_but_not_places():
     assert (noisy[:, places - 3 : places] > here[places - 3 : places] + 2).all() and (noisy[:, places] > here[places] + 0.02).all()
 
 
+def test_fingerprints_are_equal_on_every_machine():
+    marks = [row_fingerprint(yardstick_settings(case, patterns), terms) for case, patterns, terms in
+             ((Case("lab"), 2000, "t"), (Case("lab", ("texture",)), 2000, "t"), (Case("lab", cleaning="arpls"), 2000, "t"), (Case("lab"), 3000, "t"), (Case("lab"), 2000, "u"))]
+    assert len(set(marks)) == 5 and row_fingerprint(Settings("cnn_aug"), "t") == "b1bf94b2f53c"
+
+
+def test_records_are_found_and_not_lost():
+    with tempfile.TemporaryDirectory() as folder:
+        path = record_file(folder, Case("lab"), 0)
+        assert not found_before(path, "a", 100)
+        path.parent.mkdir()
+        path.write_text(json.dumps({"fingerprint": "a", "wanted": 100}))
+        assert found_before(path, "a", 100) and not found_before(path, "b", 100)
+        try:
+            found_before(path, "a", 200)
+        except InputError as error:
+            assert str(path) in str(error) and "--patterns 100" in str(error)
+        else:
+            raise AssertionError("a record was about to be lost")
+
+
 def test_rows_that_were_not_run_say_so():
     with tempfile.TemporaryDirectory() as folder:
         case = Case("lab", ("texture",))
         cells = {"patterns": 5} | {task: [50.0, 10.0, 90.0] for task in TASKS}
         cells["right"] = "01011"
-        record = {"case": asdict(case), "seed": 0, "fingerprint": "", "patterns": 7, "minutes": 1.0, "hardware": "abacus",
+        record = {"case": asdict(case), "seed": 0, "fingerprint": "", "terms": "", "wanted": 7, "patterns": 7, "minutes": 1.0, "hardware": "abacus",
                   "scores": {test: cells for test in TESTS}, "told apart": {"patterns": 5, "accuracy": [60.0, 40.0, 80.0]}}
         record_file(folder, case, 0).parent.mkdir()
         record_file(folder, case, 0).write_text(json.dumps(record))
@@ -72,9 +93,9 @@ def test_differences_are_paired():
         return {"scores": {"measured": {"right": right}}}
 
 
-    assert difference_text([scored("1100" * 25)], [scored("1100" * 25)]) == "+0.0 (+0 to +0)"
+    assert difference_text([scored("1100" * 25)], [scored("1100" * 25)]) == "+0.0 (+0.0 to +0.0)"
     assert difference_text([scored("0100" * 25)], [scored("1100" * 25)]).startswith("−25.0 (−3")
-    assert difference_text([scored("1" * 100), scored("0" * 100)], 2 * [scored("0" * 100)]) == "+50.0 (+50 to +50)"
+    assert difference_text([scored("1" * 100), scored("0" * 100)], 2 * [scored("0" * 100)]) == "+50.0 (+50.0 to +50.0; seeds +100.0, +0.0)"
 
 
 def test_arguments_of_the_command():

@@ -13,6 +13,7 @@ import math
 
 import numba
 import numpy as np
+import torch
 from numba.extending import register_jitable
 
 from .binning import BIN_WIDTH, BINS
@@ -360,21 +361,21 @@ def add_lines(
 # %% ../../nbs/16_profile.ipynb #057ec0ec
 def profile(
     two_theta: np.ndarray,  # (P,) exact positions, degrees; an array or a tensor
-    intensity: np.ndarray,  # (P,) areas of the lines, intensity × degrees, of the same kind
+    intensity: np.ndarray,  # (P,) areas of the lines, intensity × degrees, 0 or above, of the same kind
     full_width: np.ndarray,  # full widths at half maximum, degrees; one number or (P,)
     eta: np.ndarray = 0.5,  # mixing, 0 is a Gaussian, 1 a Lorentzian; one number or, of symmetric lines, (P,)
     rho: float = 0.0,  # asymmetry, -1–1, of all lines
-) -> np.ndarray:  # (BINS,) the mean over each bin of intensity per degree; of the same kind
+) -> np.ndarray:  # (BINS,) float32, the mean over each bin of intensity per degree; of the same kind, without a gradient
     "Draw lines with their profile (Table 1, profile); InputError names what cannot be drawn."
-    if not isinstance(two_theta, np.ndarray):
-        arrays = [each.numpy(force=True) if hasattr(each, "numpy") else each for each in (two_theta, intensity, full_width, eta)]
-        return two_theta.new_tensor(profile(*arrays, rho), dtype=two_theta.dtype)
+    if torch.is_tensor(two_theta):
+        arrays = [each.numpy(force=True) if torch.is_tensor(each) else each for each in (two_theta, intensity, full_width, eta)]
+        return torch.from_numpy(profile(*arrays, float(rho))).to(two_theta.device)
     lines = [np.asarray(each, np.float64) for each in (two_theta, intensity)]
     width, mixing = (np.asarray(each, np.float64) for each in (full_width, eta))
     if lines[0].ndim != 1 or lines[1].shape != lines[0].shape or any(each.ndim and each.shape != lines[0].shape for each in (width, mixing)):
         raise InputError(f"{lines[0].shape} positions, {lines[1].shape} intensities, {width.shape} widths, {mixing.shape} mixings: give one of each a line")
-    if not all(np.isfinite(each).all() for each in (*lines, width, mixing)) or not (width > 0).all():
-        raise InputError("positions, intensities, widths and mixing must be finite and widths above 0")
+    if not all(np.isfinite(each).all() for each in (*lines, width, mixing)) or not (width > 0).all() or not (lines[1] >= 0).all():
+        raise InputError("positions, intensities, widths and mixing must be finite, widths above 0 and intensities not below")
     if not (0 <= mixing).all() or not (mixing <= 1).all() or not -1 <= rho <= 1 or (rho and mixing.ndim):
         raise InputError(f"eta must lie between 0 and 1 and rho={rho} between -1 and 1; with rho other than 0, eta is one number")
     pattern, widths = np.zeros(BINS, np.float32), np.broadcast_to(width, lines[0].shape).copy()

@@ -962,12 +962,15 @@ def primitive_lattice(
 # %% ../../nbs/30_ntreor.ipynb #b255d4b3
 def lattice_symmetries(
     metric: np.ndarray,  # (6,) primitive, Å⁻²
-    loosenesses: Sequence[float] = LOOSENESS,  # Å
+    loosenesses: Sequence[float] = LOOSENESS,  # Å, rising
 ) -> list[tuple[int, str, np.ndarray]]:  # system, centring, (6,) conventional metric
     "What a lattice is, and what it nearly is: its conventional cell in every system whose symmetry it has within a looseness."
-    found = {}
-    for looseness in loosenesses:
-        dataset = spglib.get_symmetry_dataset((lattice_of(metric), [[0, 0, 0]], [1]), symprec=looseness)
+    def dataset_at(looseness: float):
+        return spglib.get_symmetry_dataset((lattice_of(metric), [[0, 0, 0]], [1]), symprec=looseness)
+
+    found, ends = {}, [dataset_at(loosenesses[0]), dataset_at(loosenesses[-1])]
+    same = None not in ends and ends[0].number == ends[1].number  # then nothing new lies between
+    for dataset in ends[:1] if same else [ends[0], *map(dataset_at, loosenesses[1:-1]), ends[1]]:
         if dataset is not None and dataset.number in BRAVAIS and dataset.number not in found:
             reciprocal = np.linalg.inv(dataset.std_lattice @ dataset.std_lattice.T)
             found[dataset.number] = np.array([*np.diag(reciprocal), *(2 * reciprocal[[1, 0, 0], [2, 2, 1]])])
