@@ -210,7 +210,7 @@ def add_arguments(
     parser,  # argparse.ArgumentParser
 ) -> None:
     "The arguments of `difcon claim`."
-    parser.add_argument("--training", choices=list(TRAININGS), help="one of them (default: all)")
+    parser.add_argument("--training", choices=list(TRAININGS), metavar="TRAINING", help="one of: " + "; ".join(TRAININGS) + " (default: all)")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, help="one of them (default: both)")
     parser.add_argument("--seed", type=int, choices=SEEDS, help="one of them (default: all)")
     parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")

@@ -771,6 +771,8 @@ def ensure_mixed_table(
         raise InputError(f"{len(sources)} sources, limits {limits}, shares {shares}: give one of each a source, shares above 0")
     if len({Path(source).stem for source in sources}) < len(sources):
         raise InputError(f"{', '.join(map(str, sources))}: sources that are mixed need different names")
+    for source, limit in zip(sources, limits):
+        open_source(source, limit)  # what is missing is said before the work on the others
     tables = [ensure_peak_table(run, source, limit, progress) for source, limit in zip(sources, limits)]
     sizes = np.array([len(table) for table in tables])
     if not sizes.all():

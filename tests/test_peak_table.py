@@ -192,13 +192,14 @@ def test_several_sources_are_one_table():
         (Path(folder) / "empty").mkdir()
         (Path(folder) / "empty" / "nothing.cif").write_text("data_nothing\n")
         for wrong, said in ((dict(sources=[]), "one of each a source"), (dict(sources=["amcsd"], shares=[1, 2]), "one of each a source"), (dict(sources=["amcsd"], shares=[np.nan]), "one of each a source"),
-                            (dict(sources=["amcsd", "amcsd"]), "different names"), (dict(sources=["amcsd", Path(folder) / "empty"], limits=[12, None]), "empty: none of its crystals")):
+                            (dict(sources=["amcsd", "amcsd"]), "different names"), (dict(sources=["amcsd", "nowhere"], limits=[13, None]), "nowhere: no source"), (dict(sources=["amcsd", Path(folder) / "empty"], limits=[12, None]), "empty: none of its crystals")):
             try:
                 ensure_mixed_table(folder, **wrong, progress=False)
             except InputError as error:
                 assert said in str(error), error
             else:
                 raise AssertionError(wrong)
+        assert not (Path(folder) / "peaks" / "amcsd_13").exists()
 
 
 PROGRAM = """import argparse, sys
