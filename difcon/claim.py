@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .project import InputError, from_extra, replacing, save_table, whole_number
+from .project import InputError, from_extra, save_table, whole_number
 from .symmetry import TASKS
-from .training import PatternSet, Settings, pattern_set, read_card, train
-from .yardstick import NETWORK, PATTERNS, Crystals, difference_text, found_before, read_record, row_fingerprint, scores_of, terms_of, yardstick_crystals
+from .training import PatternSet, Settings, pattern_set
+from .yardstick import NETWORK, PATTERNS, Crystals, difference_text, read_record, run_row, yardstick_crystals
 
 # %% ../nbs/67_claim.ipynb #9249edb1
 TRAININGS = {  # what differs in Settings
@@ -104,21 +104,7 @@ def run_arm(
     **options,  # budget, workers, bar, report: as for training.fit
 ) -> dict | None:  # the row's record; None when the budget ran out
     "Train and test one row, or go on with it, or return what it found before."
-    settings, path = arm.settings(patterns), record_file(figures, arm)
-    terms = terms_of(crystals, settings, test_patterns)
-    mark = row_fingerprint(settings, terms)
-    if found_before(path, mark, patterns):
-        return read_record(path)
-    own = Path(folder) / path.stem
-    network = train(crystals.table, crystals.is_test, settings, own, notes={"data": "yardstick", "split": "family"}, card_patterns=200, **options)
-    card = read_card(own / "weights" / f"{settings.model}.safetensors")
-    if not card["finished"]:
-        return None
-    record = {"arm": asdict(arm), "fingerprint": mark, "terms": terms, "wanted": patterns, "patterns": card["patterns_seen"], "minutes": round(card["seconds"] / 60, 1), "hardware": card["hardware"],
-              "scores": scores_of(network, claim_tests(crystals, test_patterns), settings.cleaning)}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return read_record(path)
+    return run_row(record_file(figures, arm), {"arm": asdict(arm)}, arm.settings(patterns), crystals, folder, claim_tests(crystals, test_patterns), **options)
 
 # %% ../nbs/67_claim.ipynb #f2c59c49
 def claim_records(

@@ -7,7 +7,7 @@ __all__ = ['MATERIALS_PROJECT', 'MATERIALS_LIMIT', 'PATTERNS', 'NETWORK', 'TEST_
            'QUANTILES', 'FOLDS', 'TESTS', 'Case', 'all_cases', 'yardstick_settings', 'Crystals', 'yardstick_crystals',
            'simulated_tests', 'accuracy_cells', 'interval_text', 'measured_batches', 'scores_of', 'similarity',
            'known_minerals', 'texture_features', 'told_apart', 'record_file', 'terms_of', 'row_fingerprint',
-           'read_record', 'found_before', 'run_case', 'difference_text', 'table_row', 'yardstick_table',
+           'read_record', 'found_before', 'run_row', 'run_case', 'difference_text', 'table_row', 'yardstick_table',
            'save_yardstick', 'add_arguments', 'run']
 
 # %% ../nbs/65_yardstick.ipynb #d78f9e31
@@ -15,7 +15,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -260,7 +260,7 @@ def record_file(
 def terms_of(
     crystals: Crystals,
     settings: Settings,  # of a row
-    test_patterns: int,  # of each simulated test
+    test_patterns: int,  # of all simulated tests
 ) -> str:  # 12 hexadecimal digits
     "What rows must share to be compared; the same on every machine, whose sines may differ in the last digit."
     measured = [(pattern.name, pattern.space_group, len(pattern.intensity)) for pattern in read_measured_set()]
@@ -298,6 +298,33 @@ def found_before(
     return record is not None and record["fingerprint"] == mark
 
 
+def run_row(
+    path: Path,  # of the record
+    about: dict,  # what the record says of the row
+    settings: Settings,  # of its training
+    crystals: Crystals,
+    folder: Path | str,  # checkpoints and weights go here
+    tests: Mapping[str, PatternSet],  # simulated ones
+    more: Callable[[], dict] = dict,  # what else is found out after the training
+    **options,  # budget, workers, bar, report: as for training.fit
+) -> dict | None:  # the record; None when the budget ran out
+    "Train and test a network, or go on with it, or return what was found before."
+    terms = terms_of(crystals, settings, sum(map(len, tests.values())))
+    mark = row_fingerprint(settings, terms)
+    if found_before(path, mark, settings.patterns):
+        return read_record(path)
+    own = Path(folder) / path.stem
+    network = train(crystals.table, crystals.is_test, settings, own, notes={"data": "Materials Project + AMCSD", "split": "family"}, card_patterns=200, **options)
+    card = read_card(own / "weights" / f"{settings.model}.safetensors")
+    if not card["finished"]:
+        return None
+    record = about | {"fingerprint": mark, "terms": terms, "wanted": settings.patterns, "patterns": card["patterns_seen"], "minutes": round(card["seconds"] / 60, 1),
+                      "hardware": card["hardware"], "scores": scores_of(network, tests, settings.cleaning)} | more()
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return read_record(path)
+
+
 def run_case(
     case: Case,
     crystals: Crystals,
@@ -310,25 +337,15 @@ def run_case(
     **options,  # budget, workers, bar, report: as for training.fit
 ) -> dict | None:  # the row's scores; None when the budget ran out
     "Train and test one row, or go on with it, or return what it found before."
+    def told() -> dict:
+        known, rows, _ = known_minerals(crystals.amcsd, minerals)
+        right = told_apart(known, crystals.amcsd, rows, case.full_preset, case.cleaning, seed)
+        accuracy = [100 * float(value) for value in (right.mean(), *bootstrap_interval(right.ravel(), np.repeat(rows, 2)))]
+        return {"told apart": {"patterns": right.size, "accuracy": [round(value, 1) for value in accuracy]}}
+
     settings = yardstick_settings(case, patterns, seed)
-    terms = terms_of(crystals, settings, test_patterns)
-    mark, path = row_fingerprint(settings, terms), record_file(figures, case, seed)
-    if found_before(path, mark, settings.patterns):
-        return read_record(path)
-    own = Path(folder) / path.stem
-    network = train(crystals.table, crystals.is_test, settings, own, notes={"data": "yardstick", "split": "family"}, card_patterns=200, **options)
-    card = read_card(own / "weights" / f"{settings.model}.safetensors")
-    if not card["finished"]:
-        return None
-    known, rows, _ = known_minerals(crystals.amcsd, minerals)
-    right = told_apart(known, crystals.amcsd, rows, case.full_preset, case.cleaning, seed)
-    accuracy = [100 * float(value) for value in (right.mean(), *bootstrap_interval(right.ravel(), np.repeat(rows, 2)))]
-    record = {"case": asdict(case), "seed": seed, "fingerprint": mark, "terms": terms, "wanted": patterns, "patterns": card["patterns_seen"], "minutes": round(card["seconds"] / 60, 1),
-              "hardware": card["hardware"], "scores": scores_of(network, simulated_tests(crystals, settings, test_patterns), settings.cleaning),
-              "told apart": {"patterns": right.size, "accuracy": [round(value, 1) for value in accuracy]}}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return read_record(path)
+    about, tests = {"case": asdict(case), "seed": seed}, simulated_tests(crystals, settings, test_patterns)
+    return run_row(record_file(figures, case, seed), about, settings, crystals, folder, tests, told, **options)
 
 # %% ../nbs/65_yardstick.ipynb #677fddad
 TESTS = ("held-out simulated", "simulated AMCSD", "measured")
