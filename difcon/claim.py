@@ -9,7 +9,6 @@ __all__ = ['TRAININGS', 'AUGMENTATIONS', 'SEEDS', 'CLAIM_STREAM', 'SIMULATED', '
 
 # %% ../nbs/67_claim.ipynb #4dad481e
 import functools
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .augment.binning import BIN_WIDTH, BINS
+from .augment.binning import BIN_WIDTH
 from .augment.draws import FEW, GOLDEN, NORMAL, NORMAL_BITS
 from .augment.profile import ACCURATE_MODE, BESIDE, CELL, CELLS, DEFAULT_MODE, INTERVALS, TOLERANCE
 from .project import InputError

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 
-from .augment.binning import BIN_WIDTH, BINS, two_theta_grid
+from .augment.binning import BIN_WIDTH, BINS
 from .project import InputError, data_file, from_extra
 from .reflections import WAVELENGTH
 

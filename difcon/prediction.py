@@ -22,7 +22,7 @@ import torch
 from .cleaning import clean
 from .measured import Pattern, read_pattern, to_bins
 from .project import InputError, whole_number
-from .symmetry import CRYSTAL_SYSTEMS, TASKS, crystal_system, extinction_group, extinction_symbol, space_group_symbol
+from .symmetry import CRYSTAL_SYSTEMS, TASKS, extinction_symbol, space_group_symbol
 from .training import load_network, predict_probabilities, read_card
 
 # %% ../nbs/51_prediction.ipynb #70be4c29

@@ -14,7 +14,7 @@ import torch
 
 from .project import InputError
 from .peak_table import PeakTable
-from .symmetry import CRYSTAL_SYSTEMS, classes_of
+from .symmetry import CRYSTAL_SYSTEMS
 from .training import PatternSet, network_outputs, pattern_set
 
 # %% ../nbs/61_representation.ipynb #d9806ebb

@@ -14,7 +14,7 @@ import torch
 
 from .cleaning import clean
 from .evaluation import bootstrap_interval, predicted_classes
-from .laboratory import LAB, QUANTITIES, LaboratoryPreset
+from .laboratory import LaboratoryPreset
 from .models.cnn_aug import pattern_seeds
 from .peak_table import PeakTable
 from .project import InputError, from_extra

@@ -31,7 +31,6 @@ import errno
 import gzip
 import hashlib
 import importlib.util
-import io
 import json
 import lzma
 import math

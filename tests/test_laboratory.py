@@ -169,7 +169,6 @@ def test_counts_lie_at_round_angles_of_the_measurement():
             bins = in_steps(expected, first, angles, step, np.int64(3), 1)
             edges = np.interp(np.arange(first, first + 901), np.arange(241) * NODE, angles) / (0.01 * step)
             points = np.arange(np.floor(edges[0]), np.ceil(edges[-1]) + 1)
-            centres = (edges[1:] + edges[:-1]) / 2
             places = np.interp(points, edges, np.arange(901)) - 0.5  # where the points lie, in bins
             counts = counted(np.interp(places, np.arange(900), expected).astype(np.float32), np.int64(3), 1)
         fine = np.linspace(edges[:-1], edges[1:], 2001)

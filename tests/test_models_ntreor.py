@@ -371,7 +371,6 @@ def test_answers_of_the_baseline():
 
 
 def test_relations_of_lattices():
-    generator = np.random.default_rng(0)
     lattice = lattice_of(metric_of_cell((5.0, 6.1, 7.3, 82.0, 97.0, 105.0)))
     other_axes = np.array([[1, 2, 0], [0, 1, 0], [1, 1, 1]]) @ lattice
     assert np.allclose(niggli(lattice), niggli(other_axes), atol=1e-6)

@@ -142,7 +142,7 @@ def test_displacements_and_neutrons_equal_the_plain_sum():
 def test_smaller_d_spacings():
     crystal = random_crystal(2)
     for d_min, wavelength in ((0.5, 0.7107), (1.5, WAVELENGTH)):
-        found, (g, f_squared) = reflections_of_all([crystal], d_min=d_min, wavelength=wavelength), plain_reflections(crystal, 1 / d_min)
+        found, (_, f_squared) = reflections_of_all([crystal], d_min=d_min, wavelength=wavelength), plain_reflections(crystal, 1 / d_min)
         assert d_min <= found.d_spacing.min() < 1.02 * d_min
         assert np.isclose((found.multiplicity * found.structure_factor_squared).sum(), f_squared.sum(), rtol=1e-4)
     for d_min in (0.5, 0.0, -1.0, math.nan, math.inf):

@@ -323,7 +323,7 @@ def add_lines(
 ) -> None:
     "Draw symmetric pseudo-Voigt lines into a pattern: the mean over each bin of intensity per degree."
     tolerance, narrow, far = ACCURATE_MODE if accurate else DEFAULT_MODE
-    bins, number = pattern.size, pattern.size // CELL
+    number = pattern.size // CELL
     widest = full_width.max() / BIN_WIDTH if full_width.size else 0.0
     near = int(np.ceil((3 / 16 * (widest * CELL) ** 2 / tolerance) ** 0.25 / CELL))  # cells to either side of a line's own
     cells = np.zeros((2, number), np.float32)
