@@ -17,7 +17,7 @@ import numpy as np
 
 from .project import InputError, from_extra, save_table, whole_number
 from .symmetry import TASKS
-from .training import PatternSet, Settings, pattern_set
+from .training import PatternSet, Settings, duration, pattern_set
 from .yardstick import NETWORK, PATTERNS, Crystals, difference_text, read_record, run_row, yardstick_crystals
 
 # %% ../nbs/67_claim.ipynb #9249edb1
@@ -199,7 +199,7 @@ def add_arguments(
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, help="one of them (default: both)")
     parser.add_argument("--seed", type=int, choices=SEEDS, help="one of them (default: all)")
     parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, help="stop a row's training after so long, at the next check; run again to go on")
+    parser.add_argument("--budget", type=duration, metavar="TIME", help="as in 20min: a row's training stops at the next check after it; give the command again to go on")
     parser.add_argument("--out", default="runs/claim", help="peak tables, checkpoints and weights go here (default: %(default)s)")
     parser.add_argument("--figures", help="scores go to FIGURES/claim, tables to FIGURES/tables; rows that are there are not run again (default: the folder of --out)")
     parser.add_argument("--workers", type=functools.partial(whole_number, least=0), default=0, help="processes that render patterns (default: %(default)s)")
@@ -215,7 +215,7 @@ def run(
     crystals = yardstick_crystals(given.out)
     for arm in arms:
         print(f"{arm.name}:", flush=True)
-        record = run_arm(arm, crystals, given.out, figures, given.patterns, budget=given.minutes and 60 * given.minutes, workers=given.workers, bar=os.isatty(2))
+        record = run_arm(arm, crystals, given.out, figures, given.patterns, budget=given.budget, workers=given.workers, bar=os.isatty(2))
         if record is None:
             print(f"{arm.name}: not finished; give the same command again to go on", flush=True)
             continue

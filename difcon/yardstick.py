@@ -37,7 +37,7 @@ from .peak_table import PeakTable, ensure_mixed_table, ensure_peak_table
 from .project import InputError, data_file, from_extra, replacing, save_table, whole_number
 from .structures import evenly_spread, split
 from .symmetry import TASKS, classes_of
-from .training import EQUIVARIANCE_STREAM, PatternSet, Settings, pattern_set, preset_of, read_card, rendered, settings_key, train
+from .training import EQUIVARIANCE_STREAM, PatternSet, Settings, duration, pattern_set, preset_of, read_card, rendered, settings_key, train
 
 # %% ../nbs/65_yardstick.ipynb #56d133a5
 @dataclass(frozen=True)
@@ -417,7 +417,7 @@ def add_arguments(
     parser.add_argument("--without", default="", metavar="EFFECT", help="leave effects of the preset out, as in texture or texture,counts")
     parser.add_argument("--cleaning", choices=list(METHODS), default="snip", help="how patterns are cleaned (default: %(default)s)")
     parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, help="stop a row's training after so long, at the next check; run again to go on")
+    parser.add_argument("--budget", type=duration, metavar="TIME", help="as in 20min: a row's training stops at the next check after it; give the command again to go on")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the first weights and the patterns (default: %(default)s)")
     parser.add_argument("--out", default="runs/yardstick", help="peak tables, checkpoints and weights go here (default: %(default)s)")
     parser.add_argument("--figures", help="scores go to FIGURES/yardstick, the table to FIGURES/tables; rows that are there are not run again (default: the folder of --out)")
@@ -435,7 +435,7 @@ def run(
     crystals = yardstick_crystals(given.out, seed=given.seed)
     for case in cases:
         print(f"{case.name}:", flush=True)
-        record = run_case(case, crystals, given.out, figures, given.patterns, given.seed, budget=given.minutes and 60 * given.minutes, workers=given.workers,
+        record = run_case(case, crystals, given.out, figures, given.patterns, given.seed, budget=given.budget, workers=given.workers,
                           bar=os.isatty(2))
         if record is None:
             print(f"{case.name}: not finished; give the same command again to go on", flush=True)

@@ -102,7 +102,7 @@ def test_arguments_of_the_command():
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     given = parser.parse_args(["--without", "texture, counts", "--cleaning", "arpls", "--patterns", "1000"])
-    assert (given.preset, given.without, given.cleaning, given.patterns, given.seed, given.minutes) == ("lab", "texture, counts", "arpls", 1000, 0, None)
+    assert (given.preset, given.without, given.cleaning, given.patterns, given.seed, given.budget) == ("lab", "texture, counts", "arpls", 1000, 0, None)
     given.without, given.out = "colour", "nowhere"
     try:
         run(given)
