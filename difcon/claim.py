@@ -8,17 +8,15 @@ __all__ = ['TRAININGS', 'AUGMENTATIONS', 'SEEDS', 'CLAIM_STREAM', 'SIMULATED', '
            'parts_table', 'save_claim', 'add_arguments', 'run']
 
 # %% ../nbs/67_claim.ipynb #4dad481e
-import functools
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .project import InputError, from_extra, save_table, whole_number
+from .project import InputError, from_extra, save_table
 from .symmetry import TASKS
-from .training import PatternSet, Settings, duration, pattern_set
-from .yardstick import NETWORK, PATTERNS, Crystals, difference_text, read_record, run_row, yardstick_crystals
+from .training import PatternSet, Settings, pattern_set
+from .yardstick import NETWORK, PATTERNS, Crystals, add_row_arguments, difference_text, read_record, run_row, run_rows, yardstick_crystals
 
 # %% ../nbs/67_claim.ipynb #9249edb1
 TRAININGS = {  # what differs in Settings
@@ -198,11 +196,7 @@ def add_arguments(
     parser.add_argument("--training", choices=list(TRAININGS), metavar="TRAINING", help="one of: " + "; ".join(TRAININGS) + " (default: all)")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, help="one of them (default: both)")
     parser.add_argument("--seed", type=int, choices=SEEDS, help="one of them (default: all)")
-    parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")
-    parser.add_argument("--budget", type=duration, metavar="TIME", help="as in 20min: a row's training stops at the next check after it; give the command again to go on")
-    parser.add_argument("--out", default="runs/claim", help="peak tables, checkpoints and weights go here (default: %(default)s)")
-    parser.add_argument("--figures", help="scores go to FIGURES/claim, tables to FIGURES/tables; rows that are there are not run again (default: the folder of --out)")
-    parser.add_argument("--workers", type=functools.partial(whole_number, least=0), default=0, help="processes that render patterns (default: %(default)s)")
+    add_row_arguments(parser, "claim")
 
 
 def run(
@@ -213,12 +207,6 @@ def run(
     for arm in arms:
         arm.settings(given.patterns)
     crystals = yardstick_crystals(given.out)
-    for arm in arms:
-        print(f"{arm.name}:", flush=True)
-        record = run_arm(arm, crystals, given.out, figures, given.patterns, budget=given.budget, workers=given.workers, bar=os.isatty(2))
-        if record is None:
-            print(f"{arm.name}: not finished; give the same command again to go on", flush=True)
-            continue
-        save_claim(figures)
-        print(*(f"  {test}: {cells['crystal_system'][0]} % of {cells['patterns']}" for test, cells in record["scores"].items()), sep="\n", flush=True)
+    run_rows(arms, given, lambda arm, **options: run_arm(arm, crystals, given.out, figures, given.patterns, **options), lambda: save_claim(figures),
+             lambda arm, record: {test: f"{cells['crystal_system'][0]} % of {cells['patterns']}" for test, cells in record["scores"].items()})
     return 0

@@ -20,12 +20,16 @@ from .training import PatternSet, network_outputs, pattern_set
 # %% ../nbs/61_representation.ipynb #d9806ebb
 def cosine_similarities(
     vectors: np.ndarray,  # (N, F)
-) -> np.ndarray:  # (N, N) -1 to 1; a vector of zeros has 0 with all
-    "The cosine of the angle between every two vectors."
-    vectors = np.asarray(vectors, dtype=np.float64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    directions = vectors / np.where(lengths > 0, lengths, 1)
-    return directions @ directions.T
+    others: np.ndarray | None = None,  # (M, F); None: the vectors themselves
+) -> np.ndarray:  # (N, M) -1 to 1; a vector of zeros has 0 with all
+    "The cosine of the angle between every vector and every other one."
+    def directions(values: np.ndarray) -> np.ndarray:
+        values = np.asarray(values, dtype=np.float64)
+        lengths = np.linalg.norm(values, axis=1, keepdims=True)
+        return values / np.where(lengths > 0, lengths, 1)
+
+    first = directions(vectors)
+    return first @ (first if others is None else directions(others)).T
 
 # %% ../nbs/61_representation.ipynb #1b860898
 def block_means(
@@ -92,8 +96,7 @@ def ranks(
     right: np.ndarray,  # (Q, L) bool, which entries answer a query
 ) -> np.ndarray:  # (Q,) 1 is the best; L + 1 where none is right
     "One more than the wrong entries that are at least as similar, by cosine, as the most similar right one."
-    query, entry = (each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-12) for each in (np.asarray(queries, np.float32), np.asarray(library, np.float32)))
-    similarities = query @ entry.T
+    similarities = cosine_similarities(queries, library)
     best = np.where(right, similarities, -np.inf).max(axis=1, keepdims=True)
     return 1 + (~(similarities < best) & ~right).sum(axis=1)
 

@@ -8,7 +8,7 @@ __all__ = ['MATERIALS_PROJECT', 'MATERIALS_LIMIT', 'PATTERNS', 'NETWORK', 'TEST_
            'simulated_tests', 'accuracy_cells', 'interval_text', 'measured_batches', 'scores_of', 'similarity',
            'known_minerals', 'texture_features', 'told_apart', 'record_file', 'terms_of', 'row_fingerprint',
            'read_record', 'found_before', 'run_row', 'run_case', 'difference_text', 'table_row', 'yardstick_table',
-           'save_yardstick', 'add_arguments', 'run']
+           'save_yardstick', 'add_row_arguments', 'run_rows', 'add_arguments', 'run']
 
 # %% ../nbs/65_yardstick.ipynb #d78f9e31
 import functools
@@ -68,7 +68,7 @@ def all_cases() -> list[Case]:
 # %% ../nbs/65_yardstick.ipynb #43f7119a
 MATERIALS_PROJECT = "structures/materials_project_106k.parquet"
 MATERIALS_LIMIT = 30_000  # crystals
-PATTERNS = 150_000  # that a row is trained on: a quarter of an hour on two cores
+PATTERNS = 150_000  # that a row is trained on: about 20 minutes on two cores
 NETWORK = NetworkSettings(stem_stride=8, widths=(32, 64, 96, 128), tail=16, features=256)
 TEST_PATTERNS = 3000  # of each simulated test
 
@@ -408,6 +408,36 @@ def save_yardstick(
                "intervals a little narrow, and one seed says nothing of how trainings scatter. *Told from measured*: a small network on spectrum and quantiles of patterns, cross-validated by formula; 50 is best. Trained on: " + "; ".join(hardware) + ".")
 
 # %% ../nbs/65_yardstick.ipynb #31975b60
+def add_row_arguments(
+    parser,  # argparse.ArgumentParser
+    name: str,  # of the command
+) -> None:
+    "What every command takes that trains rows of a table."
+    parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")
+    parser.add_argument("--budget", type=duration, metavar="TIME", help="as in 20min: a row's training stops at the next check after it; give the command again to go on")
+    parser.add_argument("--out", default=f"runs/{name}", help="peak tables, checkpoints and weights go here (default: %(default)s)")
+    parser.add_argument("--figures", help=f"scores go to FIGURES/{name}, tables to FIGURES/tables; rows that are there are not run again (default: the folder of --out)")
+    parser.add_argument("--workers", type=functools.partial(whole_number, least=0), default=0, help="processes that render patterns (default: %(default)s)")
+
+
+def run_rows(
+    rows: Sequence,  # each with a name
+    given,  # what `add_row_arguments` parsed
+    run_one: Callable[..., dict | None],  # takes a row and the options of training.fit
+    save: Callable[[], None],  # writes the tables
+    shown: Callable[..., Mapping[str, object]],  # takes a row and its record
+) -> None:
+    "Run rows one after the other, and say what each found or that it is not finished."
+    for row in rows:
+        print(f"{row.name}:", flush=True)
+        record = run_one(row, budget=given.budget, workers=given.workers, bar=os.isatty(2))
+        if record is None:
+            print(f"{row.name}: not finished; give the same command again to go on", flush=True)
+            continue
+        save()
+        print(*(f"  {name}: {value}" for name, value in shown(row, record).items()), sep="\n", flush=True)
+
+
 def add_arguments(
     parser,  # argparse.ArgumentParser
 ) -> None:
@@ -416,12 +446,8 @@ def add_arguments(
     parser.add_argument("--preset", default="lab", help="which simulator (default: %(default)s)")
     parser.add_argument("--without", default="", metavar="EFFECT", help="leave effects of the preset out, as in texture or texture,counts")
     parser.add_argument("--cleaning", choices=list(METHODS), default="snip", help="how patterns are cleaned (default: %(default)s)")
-    parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")
-    parser.add_argument("--budget", type=duration, metavar="TIME", help="as in 20min: a row's training stops at the next check after it; give the command again to go on")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the first weights and the patterns (default: %(default)s)")
-    parser.add_argument("--out", default="runs/yardstick", help="peak tables, checkpoints and weights go here (default: %(default)s)")
-    parser.add_argument("--figures", help="scores go to FIGURES/yardstick, the table to FIGURES/tables; rows that are there are not run again (default: the folder of --out)")
-    parser.add_argument("--workers", type=functools.partial(whole_number, least=0), default=0, help="processes that render patterns (default: %(default)s)")
+    add_row_arguments(parser, "yardstick")
 
 # %% ../nbs/65_yardstick.ipynb #297f6c7a
 def run(
@@ -433,13 +459,6 @@ def run(
     for case in cases:
         yardstick_settings(case, given.patterns, given.seed)
     crystals = yardstick_crystals(given.out, seed=given.seed)
-    for case in cases:
-        print(f"{case.name}:", flush=True)
-        record = run_case(case, crystals, given.out, figures, given.patterns, given.seed, budget=given.budget, workers=given.workers,
-                          bar=os.isatty(2))
-        if record is None:
-            print(f"{case.name}: not finished; give the same command again to go on", flush=True)
-            continue
-        save_yardstick(figures)
-        print(*(f"  {name}: {value}" for name, value in table_row(case, record).items() if name != "row"), sep="\n", flush=True)
+    run_rows(cases, given, lambda case, **options: run_case(case, crystals, given.out, figures, given.patterns, given.seed, **options), lambda: save_yardstick(figures),
+             lambda case, record: {name: value for name, value in table_row(case, record).items() if name != "row"})
     return 0

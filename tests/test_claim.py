@@ -1,12 +1,17 @@
 # Generated from nbs/67_claim.ipynb; edit the notebook, then run make export.
 from dataclasses import asdict
-from difcon.claim import AUGMENTATIONS, Arm, MEASURED, SEEDS, SIMULATED, TRAININGS, accuracy_table, add_arguments, chosen_arms, claim_records, parts_table, record_file, run, save_claim
+from difcon.claim import AUGMENTATIONS, Arm, MEASURED, SEEDS, SIMULATED, TRAININGS, accuracy_table, add_arguments, chosen_arms, claim_records, claim_tests, parts_table, record_file, run, save_claim
+from difcon.peak_table import read_peak_table
+from difcon.peak_table import write_peak_table
 from difcon.project import InputError
 from difcon.project import saved_table
+from difcon.structures import read_amcsd
 from difcon.symmetry import TASKS
+from difcon.yardstick import Crystals
 from pathlib import Path
 import argparse
 import json
+import numpy as np
 import tempfile
 
 
@@ -22,6 +27,18 @@ def test_arms_differ_in_one_thing():
         assert "guessing" in str(error) and "supervised + SimCLR" in str(error)
     else:
         raise AssertionError("an unknown training was taken")
+
+
+def test_tests_are_held_out_or_not_and_without_copies():
+    with tempfile.TemporaryDirectory() as folder:
+        write_peak_table(read_amcsd(40)[0], folder)
+        table = read_peak_table(folder)
+        place = np.arange(len(table))
+        few = Crystals(table, place % 4 == 0, place < 0, place % 3 == 0, table)
+        tests = claim_tests(few, 8)
+    for name, (held_out, preset) in SIMULATED.items():
+        rows = tests[name].structures
+        assert len(set(rows.tolist())) == len(rows) > 4 and (few.is_test[rows] == held_out).all() and not few.is_copy[rows].any() and tests[name].preset == preset
 
 
 def made_record(arm, right):

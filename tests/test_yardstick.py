@@ -5,9 +5,11 @@ from difcon.project import saved_table
 from difcon.symmetry import TASKS
 from difcon.symmetry import classes_of
 from difcon.training import Settings
-from difcon.yardstick import BANDS, Case, TESTS, accuracy_cells, add_arguments, all_cases, difference_text, found_before, record_file, row_fingerprint, run, save_yardstick, similarity, texture_features, yardstick_settings, yardstick_table
+from difcon.yardstick import BANDS, Case, PATTERNS, TESTS, accuracy_cells, add_arguments, add_row_arguments, all_cases, difference_text, found_before, record_file, row_fingerprint, run, run_rows, save_yardstick, similarity, texture_features, yardstick_settings, yardstick_table
 from pathlib import Path
 import argparse
+import contextlib
+import io
 import json
 import numpy as np
 import tempfile
@@ -110,3 +112,14 @@ def test_arguments_of_the_command():
         assert "unknown effect colour" in str(error) and not Path("nowhere").exists()
     else:
         raise AssertionError("an unknown effect was taken")
+
+
+def test_rows_are_run_one_after_the_other():
+    parser, lines, saved = argparse.ArgumentParser(), io.StringIO(), []
+    add_row_arguments(parser, "abacus")
+    given = parser.parse_args(["--budget", "2min"])
+    assert given.out == "runs/abacus" and given.patterns == PATTERNS
+    with contextlib.redirect_stdout(lines):
+        run_rows([Case("table1"), Case("lab")], given, lambda case, **options: None if case.preset == "lab" else options, lambda: saved.append(1), lambda case, record: record)
+    assert saved == [1] and lines.getvalue().splitlines()[:2] == ["table1:", "  budget: 120.0"]
+    assert lines.getvalue().endswith("lab:\nlab: not finished; give the same command again to go on\n")
