@@ -55,7 +55,7 @@ class Arm:
     ) -> Settings:
         "Everything about its training but the crystals."
         return Settings(**TRAININGS[self.training], patterns=patterns, batch_size=128, seed=self.seed, preset=self.augmentation,
-                        checks=max(1, min(10, patterns // 1280)), check_patterns=500, patience=0, precision="float32", network=NETWORK)
+                        checks=max(1, min(10, patterns // 1280)), check_patterns=500, patience=0, network=NETWORK)
 
 
 def chosen_arms(
@@ -179,12 +179,12 @@ def save_claim(
     records = claim_records(figures)
     if not records:
         return
-    hardware = "; ".join(sorted({record["hardware"] for record in records.values()}))
+    hardware = "; ".join(sorted({f"{record['hardware']}, {record['precision']}" for record in records.values()}))
     seen = ", ".join(sorted({f"{record['patterns']}" for record in records.values()}))
     counts = next(iter(records.values()))["scores"]
     sizes = ", ".join(f"{name} {cells['patterns']}" for name, cells in counts.items())
     note = (f"Patterns seen in training: {seen}; Materials Project and AMCSD 2:1, family split, seed 0. Patterns of the tests: {sizes}. Held out: crystals of no family of training under table1's training ranges; "
-            f"unseen effects: table1's test ranges, parts of which lab draws from. float32, the weights at the end. Measured patterns are used for development. Trained on: {hardware}. The paper's networks differ in more than one thing; it compares no such rows.")
+            f"unseen effects: table1's test ranges, parts of which lab draws from. The weights at the end. Measured patterns are used for development. Trained on: {hardware}. The paper's networks differ in more than one thing; it compares no such rows.")
     save_table(accuracy_table(records), "claim", figures, "Accuracies in %, mean over seeds (lowest and highest seed). " + note)
     save_table(parts_table(records), "claim_parts", figures, "Differences in points of the crystal system, seeds averaged, with paired 95 % bootstrap intervals over patterns. " + note)
 

@@ -44,7 +44,7 @@ def test_tests_are_held_out_or_not_and_without_copies():
 def made_record(arm, right):
     "A record in which the given crystal systems are right in all tests."
     cells = {"patterns": len(right), "right": right} | {task: [100 * right.count("1") / len(right), 0.0, 100.0] for task in TASKS}
-    return {"arm": asdict(arm), "fingerprint": "", "terms": "", "wanted": 7, "patterns": 7, "minutes": 1.0, "hardware": "abacus", "scores": dict.fromkeys([*SIMULATED, MEASURED], cells)}
+    return {"arm": asdict(arm), "fingerprint": "", "terms": "", "wanted": 7, "patterns": 7, "minutes": 1.0, "hardware": "abacus", "precision": "float32", "scores": dict.fromkeys([*SIMULATED, MEASURED], cells)}
 
 
 def test_tables_say_what_was_run():

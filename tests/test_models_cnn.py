@@ -1,11 +1,12 @@
 # Generated from nbs/32_cnn_static.ipynb; edit the notebook, then run make export.
 from difcon.augment.binning import BIN_WIDTH
-from difcon.models.cnn import Backbone, LogarithmicAxis, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, flat_length, hits, symmetry_loss
+from difcon.models.cnn import Backbone, Halving, LogarithmicAxis, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, flat_length, hits, symmetry_loss
 from difcon.project import InputError
 from difcon.symmetry import EXTINCTION_GROUP_OF_SPACE_GROUP
 from difcon.symmetry import SYSTEM_OF_SPACE_GROUP
 from difcon.symmetry import TASKS
 from torch import nn
+from torch.nn import functional
 import numpy as np
 import torch
 
@@ -19,10 +20,18 @@ def test_impossible_shapes_are_refused():
         raise AssertionError(f"{wrong} was taken")
 
 
+def test_halving_is_the_average_over_two():
+    for length in (50, 51):
+        x = torch.randn(2, 8, 1, length, generator=torch.Generator().manual_seed(0))
+        for memory_format in (torch.contiguous_format, torch.channels_last):
+            halved = Halving()(x.contiguous(memory_format=memory_format))
+            assert torch.allclose(halved[:, :, 0], functional.avg_pool1d(x[:, :, 0], 2, ceil_mode=True)) and halved.is_contiguous(memory_format=memory_format)
+
+
 def test_block_without_its_convolutions_is_the_shortcut():
     block = ResidualBlock(8, 8, kernel=3, stride=1).eval()
     nn.init.zeros_(block.second_norm.weight)
-    x = torch.randn(2, 8, 50, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(2, 8, 1, 50, generator=torch.Generator().manual_seed(0))
     assert torch.equal(block(x), x.relu())
 
 
@@ -54,10 +63,10 @@ def test_backbone_shapes():
     for settings in (NetworkSettings(), NetworkSettings(tail=0), NetworkSettings(bins=1001, widths=(4, 6), blocks=2, features=10)):
         backbone = Backbone(settings)
         patterns = torch.rand(3, settings.bins)
-        inner = backbone.stem(patterns[:, None])
+        inner = backbone.stem(patterns[:, None, None])
         for stage in backbone.stages:
             inner = stage(inner)
-        assert inner.shape == (3, settings.widths[-1], flat_length(settings))
+        assert inner.shape == (3, settings.widths[-1], 1, flat_length(settings))
         assert backbone(patterns).shape == (3, settings.features)
     logarithmic = Backbone(NetworkSettings(axis="log_q"))
     assert logarithmic(torch.rand(2, 12000)).shape == (2, 512) and logarithmic.state_dict().keys() == Backbone().state_dict().keys()

@@ -78,7 +78,7 @@ def test_rows_that_were_not_run_say_so():
         case = Case("lab", ("texture",))
         cells = {"patterns": 5} | {task: [50.0, 10.0, 90.0] for task in TASKS}
         cells["right"] = "01011"
-        record = {"case": asdict(case), "seed": 0, "fingerprint": "", "terms": "", "wanted": 7, "patterns": 7, "minutes": 1.0, "hardware": "abacus",
+        record = {"case": asdict(case), "seed": 0, "fingerprint": "", "terms": "", "wanted": 7, "patterns": 7, "minutes": 1.0, "hardware": "abacus", "precision": "float32",
                   "scores": {test: cells for test in TESTS}, "told apart": {"patterns": 5, "accuracy": [60.0, 40.0, 80.0]}}
         record_file(folder, case, 0).parent.mkdir()
         record_file(folder, case, 0).write_text(json.dumps(record))
