@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": ("difcon.prediction", "tell crystal system, extinction group and space group of measured patterns"),
     "train": ("difcon.training", "train one of the networks, or go on training it"),
     "yardstick": ("difcon.yardstick", "train one small network to tell what a preset or a cleaning is worth"),
+    "card": ("difcon.package", "test weights on held-out and measured patterns and write what was found into their card"),
     "claim": ("difcon.claim", "train networks that differ in one thing at a time to tell what a contrastive objective is worth"),
     "reproduce": ("difcon.reproduction", "run all notebooks and make every figure and table of the paper"),
 }

@@ -221,7 +221,7 @@ def refresh_notebooks(
 def refresh_weights(
     root: Path,  # the repository, after `make paper PROFILE=quick`
 ) -> None:
-    "Put the contrastive network of the quick run, with its card, into the package."
+    "Put DIFCON of the quick run, with its card, into the package."
     for suffix in (".safetensors", ".json"):
         with replacing(root / "difcon" / "weights" / f"difcon{suffix}") as temporary:
             shutil.copyfile(root / "runs" / "quick" / "weights" / f"difcon{suffix}", temporary)

@@ -3,7 +3,7 @@ from dataclasses import asdict
 from difcon.measured import Pattern
 from difcon.measured import read_pattern
 from difcon.models.cnn import NetworkSettings
-from difcon.prediction import Prediction, Predictor, add_arguments, as_json, as_text, predict_files, run
+from difcon.prediction import PACKAGED, Prediction, Predictor, add_arguments, as_json, as_text, predict_files, run
 from difcon.project import InputError
 from difcon.symmetry import CRYSTAL_SYSTEMS
 from difcon.symmetry import TASKS
@@ -153,6 +153,8 @@ def test_the_command():
         assert code == 2 and json.loads(output) == []
         with pytest.raises(InputError, match="absent"):
             command(good, "--weights", Path(folder) / "absent.safetensors")
+        texts = [command(good, "--model", model)[1] for model in PACKAGED]
+        assert command(good)[1] == texts[0] != texts[1]
         with pytest.raises(SystemExit) as stop:
             command(good, "--top", "0")
         assert stop.value.code == 2
