@@ -23,6 +23,7 @@ COMMANDS = {
     "yardstick": ("difcon.yardstick", "train one small network to tell what a preset or a cleaning is worth"),
     "card": ("difcon.package", "test weights on held-out and measured patterns and write what was found into their card"),
     "claim": ("difcon.claim", "train networks that differ in one thing at a time to tell what a contrastive objective is worth"),
+    "learning": ("difcon.learning", "train one small network on more and more patterns and crystals, and fit learning curves"),
     "reproduce": ("difcon.reproduction", "run all notebooks and make every figure and table of the paper"),
 }
 

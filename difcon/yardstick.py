@@ -411,9 +411,11 @@ def save_yardstick(
 def add_row_arguments(
     parser,  # argparse.ArgumentParser
     name: str,  # of the command
+    patterns: bool = True,  # whether their number can be chosen
 ) -> None:
     "What every command takes that trains rows of a table."
-    parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")
+    if patterns:
+        parser.add_argument("--patterns", type=whole_number, default=PATTERNS, help="patterns that a row is trained on (default: %(default)s)")
     parser.add_argument("--budget", type=duration, metavar="TIME", help="as in 20min: a row's training stops at the next check after it; give the command again to go on")
     parser.add_argument("--out", default=f"runs/{name}", help="peak tables, checkpoints and weights go here (default: %(default)s)")
     parser.add_argument("--figures", help=f"scores go to FIGURES/{name}, tables to FIGURES/tables; rows that are there are not run again (default: the folder of --out)")
