@@ -174,15 +174,14 @@ def learning_table(
 def extrapolation_table(
     records: Mapping[Point, dict],
 ):  # a pandas DataFrame
-    "What the fits say of sizes beyond the points."
+    "What the fits say of sizes beyond the points; nothing before the point of the yardstick's own size is there."
     rows = []
-    for what, asked in ASKED.items():
+    for what, asked in ASKED.items() if Point() in records else ():
         for test in TESTS:
             sizes, right = along(records, what, test)
             if len(sizes) >= LEAST_POINTS:
-                curve = fitted_curve(sizes, right)
-                rows.append({"more": what, "test": test, "points": len(sizes), f"CS now, at {PATTERNS} patterns of {MATERIALS_LIMIT} + {MINERALS} crystals / %": interval_text(curve([PATTERNS if what == "patterns" else records[Point()]["crystals"]])[:, 0]),
-                             "at": f"{asked:.0e}", "CS there / %": interval_text(curve([asked])[:, 0])})
+                now, then = fitted_curve(sizes, right)([PATTERNS if what == "patterns" else records[Point()]["crystals"], asked]).T
+                rows.append({"more": what, "test": test, "points": len(sizes), "at the yardstick's size CS / %": interval_text(now), "drawn out to": f"{asked:.0e}", "CS there / %": interval_text(then)})
     return from_extra("pandas", "paper").DataFrame(rows)
 
 
