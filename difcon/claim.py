@@ -16,7 +16,7 @@ import numpy as np
 from .project import InputError, from_extra, save_table
 from .symmetry import TASKS
 from .training import PatternSet, Settings, pattern_set
-from .yardstick import NETWORK, PATTERNS, Crystals, add_row_arguments, difference_text, read_record, run_row, run_rows, yardstick_crystals
+from .yardstick import NETWORK, PATTERNS, Crystals, add_row_arguments, comparable, difference_text, read_record, run_row, run_rows, yardstick_crystals
 
 # %% ../nbs/67_claim.ipynb #9249edb1
 TRAININGS = {  # what differs in Settings
@@ -155,7 +155,7 @@ def compared(
     others: dict[int, dict],  # seed to record
 ) -> dict[str, str]:
     "One row of differences over the seeds that both have on equal terms."
-    seeds = sorted(seed for seed in found.keys() & others.keys() if found[seed]["terms"] == others[seed]["terms"])
+    seeds = sorted(seed for seed in found.keys() & others.keys() if comparable(found[seed], others[seed]))
     if not seeds:
         return {"part": label, "under": under, "seeds": "not run"}
     pairs = [found[seed] for seed in seeds], [others[seed] for seed in seeds]

@@ -829,9 +829,9 @@ def run(
                         **{name: getattr(given, name) for name in OPTIONS})
     if given.split == "random" and given.shares:
         raise InputError("--split random with --shares: copies of a held-out crystal would be trained on; give --split family")
-    table = ensure_mixed_table(given.folder, given.crystals, [given.limit] * len(given.crystals), given.shares).table
+    table, _, is_copy = ensure_mixed_table(given.folder, given.crystals, [given.limit] * len(given.crystals), given.shares)
     is_test = split(table.families, given.split, seed=settings.seed)
-    notes = {"data": " + ".join(given.crystals), "shares": given.shares, "limit": given.limit, "split": given.split}
+    notes = {"data": " + ".join(given.crystals), "shares": given.shares, "limit": given.limit, "split": given.split, "distinct_crystals": int((~is_test & ~is_copy).sum())}
     begun = checkpoint_folder(given.folder, settings, fingerprint(table, is_test, settings))
     if given.resume and not (begun / "last.ckpt").is_file():
         raise InputError(f"{begun}: no training with these settings and crystals was begun here; leave --resume out to begin it, or give the same options as then")

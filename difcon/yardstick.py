@@ -7,8 +7,8 @@ __all__ = ['MATERIALS_PROJECT', 'MATERIALS_LIMIT', 'PATTERNS', 'NETWORK', 'TEST_
            'QUANTILES', 'FOLDS', 'TESTS', 'Case', 'all_cases', 'yardstick_settings', 'Crystals', 'yardstick_crystals',
            'simulated_tests', 'accuracy_cells', 'interval_text', 'measured_batches', 'scores_of', 'similarity',
            'known_minerals', 'texture_features', 'told_apart', 'record_file', 'terms_of', 'row_fingerprint',
-           'read_record', 'found_before', 'run_row', 'run_case', 'difference_text', 'table_row', 'yardstick_table',
-           'save_yardstick', 'add_row_arguments', 'run_rows', 'add_arguments', 'run']
+           'read_record', 'found_before', 'run_row', 'run_case', 'comparable', 'difference_text', 'table_row',
+           'yardstick_table', 'save_yardstick', 'add_row_arguments', 'run_rows', 'add_arguments', 'run']
 
 # %% ../nbs/65_yardstick.ipynb #d78f9e31
 import functools
@@ -68,7 +68,7 @@ def all_cases() -> list[Case]:
 # %% ../nbs/65_yardstick.ipynb #43f7119a
 MATERIALS_PROJECT = "structures/materials_project_106k.parquet"
 MATERIALS_LIMIT = 30_000  # crystals
-PATTERNS = 150_000  # that a row is trained on: 5 minutes on two cores with bfloat16, 20 on two without
+PATTERNS = 150_000  # that a row is trained on: 7 minutes on two cores with bfloat16, 20 without
 NETWORK = NetworkSettings(stem_stride=8, widths=(32, 64, 96, 128), tail=16, features=256)
 TEST_PATTERNS = 3000  # of each simulated test
 
@@ -282,8 +282,8 @@ def row_fingerprint(
 def read_record(
     path: Path,  # of `record_file`
 ) -> dict:
-    "What a row found."
-    return json.loads(path.read_text(encoding="utf-8"))
+    "What a row found; the first records do not name their precision, which was float32."
+    return {"precision": "float32"} | json.loads(path.read_text(encoding="utf-8"))
 
 
 def found_before(
@@ -309,12 +309,14 @@ def run_row(
     **options,  # budget, workers, bar, report: as for training.fit
 ) -> dict | None:  # the record; None when the budget ran out
     "Train and test a network, or go on with it, or return what was found before."
-    terms = terms_of(crystals, settings, sum(map(len, tests.values())))
+    test_count = sum(map(len, tests.values()))
+    terms = terms_of(crystals, settings, test_count)
     mark = row_fingerprint(settings, terms)
     if found_before(path, mark, settings.patterns):
         return read_record(path)
     own = Path(folder) / path.stem
-    network = train(crystals.table, crystals.is_test, settings, own, notes={"data": "Materials Project + AMCSD", "split": "family"}, card_patterns=200, **options)
+    notes = {"data": "Materials Project + AMCSD", "split": "family", "distinct_crystals": int((~crystals.is_test & ~crystals.is_copy).sum())}
+    network = train(crystals.table, crystals.is_test, settings, own, notes=notes, card_patterns=min(2000, test_count), **options)
     card = read_card(own / "weights" / f"{settings.model}.safetensors")
     if not card["finished"]:
         return None
@@ -351,6 +353,14 @@ def run_case(
 TESTS = ("held-out simulated", "simulated AMCSD", "measured")
 
 
+def comparable(
+    record: dict,  # as `run_row` gives it
+    other: dict,
+) -> bool:
+    "Whether two rows were trained and tested on equal terms, in the same precision."
+    return all(record[name] == other[name] for name in ("terms", "precision"))
+
+
 def difference_text(
     records: Sequence[dict],  # as `run_case` gives them, one a seed
     others: Sequence[dict],  # those of another row, of the same seeds and terms
@@ -376,7 +386,7 @@ def table_row(
     for test in TESTS:
         cells = record["scores"][test]
         row |= {f"{test} ({cells['patterns']}) {short} / %": interval_text(cells[task]) for task, short in TASKS.items()}
-    if other is not None and other is not record and other["terms"] == record["terms"]:
+    if other is not None and other is not record and comparable(record, other):
         row |= {"measured CS less that of lab / points": difference_text([record], [other])}
     told = record["told apart"]
     return row | {f"told from measured ({told['patterns']}) / %": interval_text(told["accuracy"])}
@@ -404,7 +414,7 @@ def save_yardstick(
     hardware = sorted({read_record(path)["hardware"] for path in (Path(figures) / "yardstick").glob("*.json")})
     save_table(table, "yardstick", figures, "One supervised network a row, trained on crystals of the Materials Project and AMCSD, 2:1, family split; the weights at the end. "
                "Accuracies in % with 95 % bootstrap intervals, numbers of patterns in brackets. *Measured*: the recommended patterns of the measured set, "
-               "used for development. *Less that of lab*: on the same measured patterns, paired, where patterns seen, crystals and tests are equal. Several patterns of one mineral count as independent, which makes "
+               "used for development. *Less that of lab*: on the same measured patterns, paired, where patterns seen, precision, crystals and tests are equal. Several patterns of one mineral count as independent, which makes "
                "intervals a little narrow, and one seed says nothing of how trainings scatter. *Told from measured*: a small network on spectrum and quantiles of patterns, cross-validated by formula; 50 is best. Trained on: " + "; ".join(hardware) + ".")
 
 # %% ../nbs/65_yardstick.ipynb #31975b60

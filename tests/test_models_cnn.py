@@ -1,6 +1,6 @@
 # Generated from nbs/32_cnn_static.ipynb; edit the notebook, then run make export.
 from difcon.augment.binning import BIN_WIDTH
-from difcon.models.cnn import Backbone, Halving, LogarithmicAxis, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, flat_length, hits, symmetry_loss
+from difcon.models.cnn import Backbone, Convolution, Halving, LogarithmicAxis, NetworkSettings, ResidualBlock, SPACE_GROUPS_OF_SYSTEM, SymmetryNetwork, SymmetryOutput, flat_length, hits, symmetry_loss
 from difcon.project import InputError
 from difcon.symmetry import EXTINCTION_GROUP_OF_SPACE_GROUP
 from difcon.symmetry import SYSTEM_OF_SPACE_GROUP
@@ -26,6 +26,16 @@ def test_halving_is_the_average_over_two():
         for memory_format in (torch.contiguous_format, torch.channels_last):
             halved = Halving()(x.contiguous(memory_format=memory_format))
             assert torch.allclose(halved[:, :, 0], functional.avg_pool1d(x[:, :, 0], 2, ceil_mode=True)) and halved.is_contiguous(memory_format=memory_format)
+
+
+def test_convolution_is_that_of_one_dimension_in_both_memory_formats():
+    layer = Convolution(3, 5, 5, 2, 2)
+    x = torch.randn(2, 3, 1, 21, generator=torch.Generator().manual_seed(0))
+    expected = functional.conv1d(x[:, :, 0], layer.weight, layer.bias, 2, 2)
+    assert torch.allclose(layer(x)[:, :, 0], expected, atol=1e-6) and layer(x).is_contiguous()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = layer(x)
+    assert torch.allclose(rounded[:, :, 0].float(), expected, atol=0.05) and rounded.is_contiguous(memory_format=torch.channels_last) and not rounded.is_contiguous()
 
 
 def test_block_without_its_convolutions_is_the_shortcut():
@@ -70,6 +80,16 @@ def test_backbone_shapes():
         assert backbone(patterns).shape == (3, settings.features)
     logarithmic = Backbone(NetworkSettings(axis="log_q"))
     assert logarithmic(torch.rand(2, 12000)).shape == (2, 512) and logarithmic.state_dict().keys() == Backbone().state_dict().keys()
+
+
+def test_bfloat16_changes_features_little():
+    patterns = torch.rand(8, 1001, generator=torch.Generator().manual_seed(0))
+    backbone = Backbone(NetworkSettings(bins=1001, stem_stride=4, widths=(8, 12), features=10)).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        rounded = backbone(patterns).float()
+    with torch.no_grad():
+        exact = backbone(patterns)
+    assert (rounded - exact).abs().max() < 0.05 * exact.abs().max() and exact.std() > 0
 
 
 def test_positions_are_kept_by_the_flat_end():
