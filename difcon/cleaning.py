@@ -167,10 +167,8 @@ def rolling_minimum(
     outside, width = values.isinf()[:, None], 2 * half_window + 1
     lowest = -F.max_pool1d(-values[:, None], width, 1, half_window)
     highest = F.max_pool1d(lowest.masked_fill(outside, -torch.inf), width, 1, half_window)
-    window = values.new_ones(1, 1, width)
-    sums = F.conv1d(highest.masked_fill(outside, 0), window, padding=half_window)
-    counts = F.conv1d((~outside).to(values), window, padding=half_window)
-    return (sums / counts.clamp(min=1)).masked_fill(outside, torch.inf)[:, 0]
+    means, inside = (F.avg_pool1d(each, width, 1, half_window) for each in (highest.masked_fill(outside, 0), (~outside).to(values)))
+    return (means / inside.clamp(min=1 / width)).masked_fill(outside, torch.inf)[:, 0]
 
 # %% ../nbs/22_cleaning.ipynb #2591d4da
 class Method(NamedTuple):
