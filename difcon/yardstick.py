@@ -7,8 +7,9 @@ __all__ = ['MATERIALS_PROJECT', 'MATERIALS_LIMIT', 'PATTERNS', 'NETWORK', 'TEST_
            'QUANTILES', 'FOLDS', 'TESTS', 'Case', 'all_cases', 'yardstick_settings', 'Crystals', 'yardstick_crystals',
            'simulated_tests', 'accuracy_cells', 'interval_text', 'measured_batches', 'scores_of', 'similarity',
            'known_minerals', 'texture_features', 'told_apart', 'record_file', 'terms_of', 'row_fingerprint',
-           'read_record', 'found_before', 'run_row', 'run_case', 'comparable', 'difference_text', 'table_row',
-           'yardstick_table', 'save_yardstick', 'add_row_arguments', 'run_rows', 'add_arguments', 'run']
+           'read_record', 'found_before', 'run_row', 'run_case', 'comparable', 'Difference', 'paired_difference',
+           'difference_text', 'table_row', 'yardstick_records', 'yardstick_table', 'save_yardstick',
+           'add_row_arguments', 'run_rows', 'add_arguments', 'run']
 
 # %% ../nbs/65_yardstick.ipynb #d78f9e31
 import functools
@@ -18,6 +19,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.parquet
@@ -361,17 +363,36 @@ def comparable(
     return all(record[name] == other[name] for name in ("terms", "precision"))
 
 
+class Difference(NamedTuple):
+    "How many more crystal systems one row reads rightly than another, points."
+
+    mean: float
+    low: float  # the ends of the paired 95 % bootstrap interval over patterns
+    high: float
+    seeds: np.ndarray  # (S,) of each seed
+
+
+def paired_difference(
+    records: Sequence[dict],  # as `run_case` gives them, one a seed
+    others: Sequence[dict],  # those of another row, of the same seeds and terms
+    test: str = "measured",  # of TESTS
+) -> Difference:
+    "Compare two rows on the same patterns."
+    right, before = (np.array([[int(digit) for digit in record["scores"][test]["right"]] for record in each]) for each in (records, others))
+    difference = 100 * (right - before)
+    ends = scipy.stats.bootstrap((difference.mean(axis=0),), np.mean, n_resamples=4000, method="percentile", random_state=0).confidence_interval
+    return Difference(difference.mean(), ends.low, ends.high, difference.mean(axis=1))
+
+
 def difference_text(
     records: Sequence[dict],  # as `run_case` gives them, one a seed
     others: Sequence[dict],  # those of another row, of the same seeds and terms
     test: str = "measured",  # of TESTS
 ) -> str:
-    "How many more crystal systems of the same patterns a row reads rightly, in points, with a paired bootstrap interval over patterns, and by seed where there are several."
-    right, before = (np.array([[int(digit) for digit in record["scores"][test]["right"]] for record in each]) for each in (records, others))
-    difference = 100 * (right - before)
-    ends = scipy.stats.bootstrap((difference.mean(axis=0),), np.mean, n_resamples=4000, method="percentile", random_state=0).confidence_interval
-    seeds = "; seeds " + ", ".join(f"{seed:+.1f}" for seed in difference.mean(axis=1)) if len(records) > 1 else ""
-    return f"{difference.mean():+.1f} ({ends.low:+.1f} to {ends.high:+.1f}{seeds})".replace("-", "−")
+    "A difference for people, by seed where there are several."
+    found = paired_difference(records, others, test)
+    seeds = "; seeds " + ", ".join(f"{seed:+.1f}" for seed in found.seeds) if len(records) > 1 else ""
+    return f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f}{seeds})".replace("-", "−")
 
 
 def table_row(
@@ -392,17 +413,24 @@ def table_row(
     return row | {f"told from measured ({told['patterns']}) / %": interval_text(told["accuracy"])}
 
 # %% ../nbs/65_yardstick.ipynb #49485309
+def yardstick_records(
+    figures: Path | str,  # of `run_case`
+) -> list[tuple[Case, dict]]:
+    "The rows that were run."
+    records = [read_record(path) for path in sorted((Path(figures) / "yardstick").glob("*.json"))]
+    return [(Case(**(record["case"] | {"without": tuple(record["case"]["without"])})), record) for record in records]
+
+
 def yardstick_table(
     figures: Path | str,  # of `run_case`
     cases: Sequence[Case] | None = None,  # None: all_cases(), and whatever else was run
 ):  # a pandas DataFrame
     "All rows: those that were run, and those that were not."
-    records = [read_record(path) for path in sorted((Path(figures) / "yardstick").glob("*.json"))]
-    run = [Case(**(record["case"] | {"without": tuple(record["case"]["without"])})) for record in records]
-    lab = {record["seed"]: record for case, record in zip(run, records) if case == Case("lab")}
+    records = yardstick_records(figures)
+    lab = {record["seed"]: record for case, record in records if case == Case("lab")}
     rows = []
-    for case in dict.fromkeys([*(all_cases() if cases is None else cases), *run]):
-        rows += [table_row(case, record, lab.get(record["seed"])) for each, record in zip(run, records) if each == case] or [table_row(case, None)]
+    for case in dict.fromkeys([*(all_cases() if cases is None else cases), *(case for case, _ in records)]):
+        rows += [table_row(case, record, lab.get(record["seed"])) for each, record in records if each == case] or [table_row(case, None)]
     return from_extra("pandas", "paper").DataFrame(rows).astype(object).fillna("–")
 
 
@@ -411,7 +439,7 @@ def save_yardstick(
 ) -> None:
     "Write the table with its note."
     table = yardstick_table(figures)
-    hardware = sorted({read_record(path)["hardware"] for path in (Path(figures) / "yardstick").glob("*.json")})
+    hardware = sorted({record["hardware"] for _, record in yardstick_records(figures)})
     save_table(table, "yardstick", figures, "One supervised network a row, trained on crystals of the Materials Project and AMCSD, 2:1, family split; the weights at the end. "
                "Accuracies in % with 95 % bootstrap intervals, numbers of patterns in brackets. *Measured*: the recommended patterns of the measured set, "
                "used for development. *Less that of lab*: on the same measured patterns, paired, where patterns seen, precision, crystals and tests are equal. Several patterns of one mineral count as independent, which makes "
