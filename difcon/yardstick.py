@@ -443,7 +443,7 @@ def save_yardstick(
     save_table(table, "yardstick", figures, "One supervised network a row, trained on crystals of the Materials Project and AMCSD, 2:1, family split; the weights at the end. "
                "Accuracies in % with 95 % bootstrap intervals, numbers of patterns in brackets. *Measured*: the recommended patterns of the measured set, "
                "used for development. *Less that of lab*: on the same measured patterns, paired, where patterns seen, precision, crystals and tests are equal. Several patterns of one mineral count as independent, which makes "
-               "intervals a little narrow, and one seed says nothing of how trainings scatter. *Told from measured*: a small network on spectrum and quantiles of patterns, cross-validated by formula; 50 is best. Trained on: " + "; ".join(hardware) + ".")
+               "intervals a little narrow, and one seed says nothing of how trainings scatter. *Told from measured*: a small network on spectrum and quantiles of patterns, cross-validated by formula; 50 is best. Minutes: as the clock went, other work beside. Trained on: " + "; ".join(hardware) + ".")
 
 # %% ../nbs/65_yardstick.ipynb #31975b60
 def add_row_arguments(
