@@ -16,7 +16,7 @@ import numpy as np
 from .project import InputError, from_extra, save_table
 from .symmetry import TASKS
 from .training import PatternSet, Settings, pattern_set
-from .yardstick import NETWORK, PATTERNS, Crystals, add_row_arguments, comparable, difference_text, read_record, run_row, run_rows, yardstick_crystals
+from .yardstick import NETWORK, PATTERNS, Crystals, add_row_arguments, comparable, difference_text, read_records, run_row, run_rows, yardstick_crystals
 
 # %% ../nbs/67_claim.ipynb #9249edb1
 TRAININGS = {  # what differs in Settings
@@ -108,8 +108,7 @@ def claim_records(
     figures: Path | str,  # of `run_arm`
 ) -> dict[Arm, dict]:
     "The rows that were run."
-    records = [read_record(path) for path in sorted((Path(figures) / "claim").glob("*.json"))]
-    return {Arm(**record["arm"]): record for record in records}
+    return {Arm(**record["arm"]): record for record in read_records(figures, "claim")}
 
 
 def of_all_seeds(

@@ -18,7 +18,7 @@ import numpy as np
 from .project import from_extra, save_table
 from .symmetry import TASKS
 from .training import PatternSet
-from .yardstick import (MATERIALS_LIMIT, PATTERNS, TESTS, Case, Crystals, add_row_arguments, interval_text, read_record, run_row, run_rows, simulated_tests,
+from .yardstick import (MATERIALS_LIMIT, PATTERNS, TESTS, Case, Crystals, add_row_arguments, interval_text, read_records, run_row, run_rows, simulated_tests,
                               yardstick_crystals, yardstick_settings)
 
 # %% ../nbs/69_learning.ipynb #8bc74044
@@ -37,7 +37,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        "For people and for files."
+        "For people."
         return f"{self.patterns} patterns, {self.materials} + {self.minerals} crystals, seed {self.seed}"
 
     def crystals(
@@ -128,7 +128,7 @@ def run_point(
 ) -> dict | None:  # the point's record; None when the budget ran out
     "Train and test one point, or go on with it, or return what it found before."
     crystals = point.crystals(folder)
-    about = {"point": asdict(point), "crystals": int((~crystals.is_test & ~crystals.is_copy).sum())}
+    about = {"point": asdict(point), "crystals": crystals.distinct}
     return run_row(record_file(figures, point), about, yardstick_settings(Case("lab"), point.patterns, point.seed), crystals, folder, tests, **options)
 
 
@@ -136,8 +136,7 @@ def learning_records(
     figures: Path | str,  # of `run_point`
 ) -> dict[Point, dict]:
     "The points that were run."
-    records = [read_record(path) for path in sorted((Path(figures) / "learning").glob("*.json"))]
-    return {Point(**record["point"]): record for record in records}
+    return {Point(**record["point"]): record for record in read_records(figures, "learning")}
 
 
 def along(
@@ -193,7 +192,7 @@ def save_learning(
     hardware = "; ".join(sorted({f"{record['hardware']}, {record['precision']}" for record in records.values()})) or "–"
     note = ("The yardstick's network on the preset lab, Materials Project and AMCSD 2:1, family split, the weights at the end of each training's own schedule; 95 % bootstrap intervals over test patterns. "
             "The largest number of crystals has no more minerals than the yardstick's, only more of the Materials Project. Measured patterns are used for development. "
-            f" Trained on: {hardware}. The paper gives no learning curves.")
+            f"Trained on: {hardware}. The paper gives no learning curves.")
     save_table(learning_table(records, all_points()), "learning", figures, note)
     if len(extrapolated := extrapolation_table(records)):
         save_table(extrapolated, "learning_extrapolation", figures, "Crystal systems by a power law with a floor, fitted to the points. Far beyond them the interval holds only if the power does. " + note)

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['MATERIALS_PROJECT', 'MATERIALS_LIMIT', 'PATTERNS', 'NETWORK', 'TEST_PATTERNS', 'LEAST_MATCH', 'COARSE', 'BANDS',
            'QUANTILES', 'FOLDS', 'TESTS', 'Case', 'all_cases', 'yardstick_settings', 'Crystals', 'yardstick_crystals',
-           'simulated_tests', 'accuracy_cells', 'interval_text', 'measured_batches', 'scores_of', 'similarity',
-           'known_minerals', 'texture_features', 'told_apart', 'record_file', 'terms_of', 'row_fingerprint',
-           'read_record', 'found_before', 'run_row', 'run_case', 'comparable', 'Difference', 'paired_difference',
+           'simulated_tests', 'accuracy_cells', 'interval_text', 'scores_of', 'similarity', 'known_minerals',
+           'texture_features', 'told_apart', 'record_file', 'terms_of', 'row_fingerprint', 'read_record',
+           'read_records', 'found_before', 'run_row', 'run_case', 'comparable', 'Difference', 'paired_difference',
            'difference_text', 'table_row', 'yardstick_records', 'yardstick_table', 'save_yardstick',
            'add_row_arguments', 'run_rows', 'add_arguments', 'run']
 
@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from .augment.binning import BIN_WIDTH, BINS
 from .cleaning import METHODS, clean
-from .evaluation import bootstrap_interval, predicted_classes
+from .evaluation import bootstrap_interval, cleaned_batches, predicted_classes
 from .laboratory import LAB, QUANTITIES
 from .measured import MEASURED_SET, Pattern, read_measured_set, to_bins
 from .models.cnn import NetworkSettings
@@ -95,6 +95,11 @@ class Crystals:
     is_copy: np.ndarray  # (S,) whether the table holds it already
     amcsd: PeakTable  # each AMCSD crystal once
 
+    @property
+    def distinct(self) -> int:
+        "How many different crystals are trained on."
+        return int((~self.is_test & ~self.is_copy).sum())
+
 
 def yardstick_crystals(
     folder: Path | str,  # peak tables go to FOLDER/peaks
@@ -141,26 +146,17 @@ def interval_text(
     "An accuracy for people."
     return "{:.1f} ({:.0f}–{:.0f})".format(*values)
 
-# %% ../nbs/65_yardstick.ipynb #286d0c34
-def measured_batches(
-    patterns: Sequence[Pattern],
-    cleaning: str,  # the method
-    size: int = 128,  # patterns at a time
-):  # yields (≤ size, 12000) tensors
-    "Measured patterns in the reference bins, cleaned."
-    for first in range(0, len(patterns), size):
-        yield clean(torch.from_numpy(np.stack([to_bins(pattern) for pattern in patterns[first : first + size]])), cleaning)
-
 # %% ../nbs/65_yardstick.ipynb #f3ff477c
 def scores_of(
     network: nn.Module,  # trained
     tests: Mapping[str, PatternSet],  # simulated ones
     cleaning: str,  # of the measured patterns, the method
 ) -> dict[str, dict]:  # test to what `accuracy_cells` gives
-    "The scores of a row on simulated tests and on the measured patterns."
-    measured = read_measured_set()
-    batches = {name: test.batches() for name, test in tests.items()} | {"measured": measured_batches(measured, cleaning)}
-    truth = {name: test.space_groups for name, test in tests.items()} | {"measured": np.array([pattern.space_group for pattern in measured])}
+    "The scores of a network on simulated tests and, where they are at hand, on the measured patterns."
+    batches, truth = {name: test.batches() for name, test in tests.items()}, {name: test.space_groups for name, test in tests.items()}
+    if data_file(MEASURED_SET).is_file():
+        measured = read_measured_set()
+        batches["measured"], truth["measured"] = cleaned_batches(measured, cleaning=cleaning), np.array([pattern.space_group for pattern in measured])
     return {name: accuracy_cells(predicted_classes({"row": network}, batches[name])["row"], truth[name]) for name in batches}
 
 # %% ../nbs/65_yardstick.ipynb #4fcc8b02
@@ -236,7 +232,7 @@ def told_apart(
 ) -> np.ndarray:  # (N, 2) whether the measured and the simulated pattern were called rightly
     "Cross-validated by formula: can a small network tell simulated from measured patterns?"
     network, pipeline, scaler = (from_extra(f"sklearn.{name}", "train") for name in ("neural_network", "pipeline", "preprocessing"))
-    measured = texture_features(torch.cat(list(measured_batches(patterns, cleaning))), shortest)
+    measured = texture_features(torch.cat(list(cleaned_batches(patterns, cleaning=cleaning))), shortest)
     seeds = [pattern_seeds(np.arange(len(rows)), view, stream=seed) for view in range(3)]
     simulated = [texture_features(rendered(table, rows, f"{preset}/training", numbers, cleaning), shortest) for numbers in seeds]
     folds = np.unique([table.families[row] for row in rows], return_inverse=True)[1] % FOLDS
@@ -288,6 +284,14 @@ def read_record(
     return {"precision": "float32"} | json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_records(
+    figures: Path | str,
+    name: str,  # of the command that made them
+) -> list[dict]:
+    "What all rows found whose records lie in FIGURES/NAME."
+    return [read_record(path) for path in sorted((Path(figures) / name).glob("*.json"))]
+
+
 def found_before(
     path: Path,  # of `record_file`
     mark: str,  # of `row_fingerprint`
@@ -317,7 +321,7 @@ def run_row(
     if found_before(path, mark, settings.patterns):
         return read_record(path)
     own = Path(folder) / path.stem
-    notes = {"data": "Materials Project + AMCSD", "split": "family", "distinct_crystals": int((~crystals.is_test & ~crystals.is_copy).sum())}
+    notes = {"data": "Materials Project + AMCSD", "split": "family", "distinct_crystals": crystals.distinct}
     network = train(crystals.table, crystals.is_test, settings, own, notes=notes, card_patterns=min(2000, test_count), **options)
     card = read_card(own / "weights" / f"{settings.model}.safetensors")
     if not card["finished"]:
@@ -417,8 +421,7 @@ def yardstick_records(
     figures: Path | str,  # of `run_case`
 ) -> list[tuple[Case, dict]]:
     "The rows that were run."
-    records = [read_record(path) for path in sorted((Path(figures) / "yardstick").glob("*.json"))]
-    return [(Case(**(record["case"] | {"without": tuple(record["case"]["without"])})), record) for record in records]
+    return [(Case(**(record["case"] | {"without": tuple(record["case"]["without"])})), record) for record in read_records(figures, "yardstick")]
 
 
 def yardstick_table(

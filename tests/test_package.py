@@ -1,7 +1,7 @@
 # Generated from nbs/68_package.ipynb; edit the notebook, then run make export.
 from dataclasses import asdict
 from difcon.models.cnn import NetworkSettings
-from difcon.package import CONDITIONS, MEASURED, SOURCES, add_arguments, card_with_tests, run, table_of_tests
+from difcon.package import CONDITIONS, SOURCES, add_arguments, card_with_tests, run, table_of_tests
 from difcon.peak_table import ensure_peak_table
 from difcon.project import InputError
 from difcon.structures import split
@@ -38,7 +38,7 @@ def test_a_card_says_what_was_tested():
     with pytest.raises(InputError, match="random"):
         card_with_tests(network, before | {"split": "random"}, table, sources, 8)
     simulated = {f"{source}, {name}" for source in SOURCES for name in CONDITIONS}
-    assert {name: value for name, value in card.items() if name != "tests"} == before and set(card["tests"]) - {MEASURED} == simulated
+    assert {name: value for name, value in card.items() if name != "tests"} == before and set(card["tests"]) - {"measured"} == simulated
     held_out = split(table.families, "family", seed=0)
     for name in simulated:
         cells = card["tests"][name]
